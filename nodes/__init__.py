@@ -1,0 +1,1 @@
+"""The nodes: adapters over ``core``, and ``host``, the only seam to ComfyUI."""

@@ -1,0 +1,1 @@
+"""Stands in for ComfyUI where there is none: for demonstration and tests."""
