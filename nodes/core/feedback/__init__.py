@@ -1,1 +1,7 @@
+"""From one diffused frame to the next."""
 
+from .denoise import Diffusion
+from .loop import DiffusedFrame, Diffuser, LoopSettings, animate
+from .plan import FramePlan, Schedules, plan_frames
+
+__all__ = ["DiffusedFrame", "Diffuser", "Diffusion", "FramePlan", "LoopSettings", "Schedules", "animate", "plan_frames"]

@@ -1,0 +1,90 @@
+"""How much of every pixel is diffused anew, and what that means in sampler steps."""
+
+from dataclasses import dataclass
+
+import torch
+from torch.nn import functional
+
+from .plan import sampler_steps
+
+MAGNIFIED_DENOISE = 0.6
+"""Denoise of a place that is magnified by four in area or more."""
+NOTICEABLE = 0.05
+"""A magnification that asks for less than this is left to the frame's own denoise."""
+
+
+def denoise_map(
+    holes: torch.Tensor, magnification: torch.Tensor, denoise: float, hole_denoise: float = 1.0
+) -> torch.Tensor:
+    """Denoise of every pixel: ``hole_denoise`` in holes, up to 0.6 where magnified, ``denoise`` elsewhere or if more.
+
+    Args:
+        holes: (1, 1, H, W), 1 where the camera uncovered a pixel.
+        magnification: (1, 1, H, W), by how much an area grew; 1 is unchanged.
+        denoise: ``1 - strength`` of the frame.
+
+    Returns:
+        (1, 1, H, W) float32 in 0..1.
+    """
+    magnified = MAGNIFIED_DENOISE * (magnification.clamp(min=1).log2() / 2).clamp(max=1)
+    magnified = torch.where(magnified < NOTICEABLE, torch.zeros_like(magnified), magnified)
+    everywhere = magnified.clamp(min=denoise)
+    return torch.where(holes > 0.5, everywhere.clamp(min=hole_denoise), everywhere)
+
+
+@dataclass(frozen=True)
+class Diffusion:
+    """What the sampler is asked for.
+
+    total_steps: length of the whole sigma schedule. steps: how many of its last steps are run. mask: (1, 1, h, w) at
+    the latent's size, 1 where all of them change the pixel, m where the last ``m * steps`` do; None is 1 everywhere.
+    """
+
+    total_steps: int
+    steps: int
+    mask: torch.Tensor | None = None
+
+    @classmethod
+    def from_nothing(cls, steps: int) -> "Diffusion":
+        """Text to image: all steps, no picture to start from."""
+        return cls(steps, steps)
+
+
+def plan_diffusion(denoise: torch.Tensor, steps: int, cell: int, full_steps: bool = False) -> Diffusion | None:
+    """Turns a denoise map into sampler steps.
+
+    Args:
+        denoise: (1, 1, H, W) from ``denoise_map``.
+        steps: steps for a denoise of 1.
+        cell: pixels along one side of a latent cell; H and W are multiples of it.
+        full_steps: give the frame all its steps, over a finer schedule, as ComfyUI's KSampler does; else Deforum's
+            share of them.
+
+    Returns:
+        None where nothing is to be diffused.
+    """
+    cells = functional.avg_pool2d(denoise, cell) if cell > 1 else denoise
+    most = float(cells.max())
+    if most <= 0:
+        return None
+    if full_steps:
+        given, total = steps, int(steps / most)
+        share = cells / most
+    else:
+        given, total = sampler_steps(most, steps), steps
+        counts = (cells.clamp(max=0.999) * steps).floor().clamp(min=1)
+        share = torch.where(cells > 0, counts / given, torch.zeros_like(cells))
+    return Diffusion(total, given, None if float(share.min()) >= 1 else share.clamp(max=1))
+
+
+def keep_untouched(image: torch.Tensor, diffused: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+    """Puts back the pixels that no step touched: a latent round trip costs them detail on every frame.
+
+    Args:
+        image: what was encoded, (1, 3, H, W). diffused: what came back. mask: ``Diffusion.mask``.
+    """
+    if mask is None or bool((mask > 0).all()):
+        return diffused
+    touched = functional.interpolate((mask > 0).to(image), size=image.shape[-2:], mode="nearest")
+    soft = functional.avg_pool2d(touched, 9, stride=1, padding=4, count_include_pad=False)
+    return torch.lerp(image, diffused, torch.maximum(touched, soft))

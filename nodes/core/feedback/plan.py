@@ -1,0 +1,93 @@
+"""What is decided about every diffused frame before the first one is made."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..errors import FramedriftError
+
+
+@dataclass(frozen=True)
+class FramePlan:
+    """One diffused frame.
+
+    frame: its index in the animation. strength: share of the frame before that is kept, 0..1; 0 is a cut. steps: as
+    Deforum counts them, for a denoise of 1. cfg: guidance. noise: see ``noise.add_noise``. prompt, negative: the texts.
+    """
+
+    frame: int
+    seed: int
+    strength: float
+    steps: int
+    cfg: float
+    noise: float
+    prompt: str = ""
+    negative: str = ""
+
+    @property
+    def denoise(self) -> float:
+        return 1.0 - self.strength
+
+    @property
+    def is_cut(self) -> bool:
+        return self.strength <= 0
+
+
+def sampler_steps(denoise: float, steps: int) -> int:
+    """Sampler steps that a frame with this denoise is given: ``max(1, int(min(denoise, 0.999) * steps))``.
+
+    The arithmetic is Deforum's (the WebUI's img2img); imported settings assume it.
+    """
+    return max(1, int(min(denoise, 0.999) * steps))
+
+
+@dataclass(frozen=True)
+class Schedules:
+    """The sampler's schedules, sampled: float64 arrays of shape (num_frames,)."""
+
+    strength: np.ndarray
+    steps: np.ndarray
+    cfg: np.ndarray
+    noise: np.ndarray
+
+    def check(self) -> None:
+        """Raises FramedriftError naming the schedule and its first frame out of bounds."""
+        bounds = {"strength": (0, 1), "steps": (1, 10_000), "cfg": (0, 100), "noise": (0, 10)}
+        for name, (low, high) in bounds.items():
+            values = getattr(self, name)
+            outside = np.flatnonzero(~((values >= low) & (values <= high)))
+            if outside.size:
+                frame = int(outside[0])
+                raise FramedriftError(
+                    f"{name}_schedule is {values[frame]:g} at frame {frame}; it must lie between {low} and {high}."
+                )
+
+
+def plan_frames(
+    indices: Sequence[int], schedules: Schedules, seeds: Sequence[int], texts: Sequence[tuple[str, str]]
+) -> tuple[FramePlan, ...]:
+    """One plan for each diffused frame.
+
+    Args:
+        indices: the frames that are diffused, ascending.
+        schedules: over the whole animation.
+        seeds, texts: one for each of ``indices``; texts are (positive, negative).
+
+    Raises:
+        FramedriftError: a schedule leaves its bounds.
+    """
+    schedules.check()
+    return tuple(
+        FramePlan(
+            frame=frame,
+            seed=seed,
+            strength=float(schedules.strength[frame]),
+            steps=int(schedules.steps[frame]),
+            cfg=float(schedules.cfg[frame]),
+            noise=float(schedules.noise[frame]),
+            prompt=positive,
+            negative=negative,
+        )
+        for frame, seed, (positive, negative) in zip(indices, seeds, texts, strict=True)
+    )
