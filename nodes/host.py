@@ -1,0 +1,456 @@
+"""The seam: the only file of the pack that imports ComfyUI, and what stands in for it where there is none.
+
+Every name here means the same in both worlds. Images that go in and out are core images, float32 (B, C, H, W), RGB,
+0..1; sizes are (h, w). ComfyUI's heavier modules are imported where they are used: by then ComfyUI has loaded them.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .checks import check_bounds, upstream_graph
+from .core.errors import FramedriftError
+
+#: Whether this is ComfyUI. Looked up, not tried: an error inside ComfyUI must not pass for its absence.
+IN_COMFYUI = all(importlib.util.find_spec(name) for name in ("comfy", "comfy_api", "folder_paths"))
+
+if IN_COMFYUI:
+    from comfy_api.latest import ComfyExtension, io, ui
+else:
+    from .headless import io, ui
+    from .headless.io import ComfyExtension
+
+__all__ = [
+    "IN_COMFYUI",
+    "ComfyExtension",
+    "DeviceModel",
+    "Progress",
+    "check_bounds",
+    "check_interrupted",
+    "empty_latent",
+    "input_directory",
+    "io",
+    "latent_previewer",
+    "metadata_allowed",
+    "models_directories",
+    "output_directory",
+    "procedural_model",
+    "sample",
+    "sampler_names",
+    "save_path",
+    "schedule_input",
+    "scheduler_names",
+    "sigmas",
+    "size_multiple",
+    "temp_directory",
+    "to_core",
+    "to_image",
+    "to_mask",
+    "ui",
+    "upstream_graph",
+    "vae_decode",
+    "vae_encode",
+    "video_from_file",
+]
+
+
+# ---------------------------------------------------------------- layouts
+
+
+def to_core(image: torch.Tensor) -> torch.Tensor:
+    """ComfyUI's IMAGE (B, H, W, C) as a core image (B, 3, H, W): float32, without alpha; one channel becomes three."""
+    if image.ndim != 4:
+        raise FramedriftError(f"An image must have four dimensions (batch, height, width, channels), not {image.ndim}.")
+    core = image.movedim(-1, 1)[:, :3].float()
+    return core.expand(-1, 3, -1, -1).contiguous() if core.shape[1] == 1 else core.contiguous()
+
+
+def to_image(image: torch.Tensor) -> torch.Tensor:
+    """A core image (B, C, H, W) as ComfyUI's IMAGE (B, H, W, C)."""
+    return image.movedim(1, -1).float().contiguous()
+
+
+def to_mask(mask: torch.Tensor) -> torch.Tensor:
+    """A core mask (B, 1, H, W) as ComfyUI's MASK (B, H, W)."""
+    return mask[:, 0].float().contiguous()
+
+
+# ---------------------------------------------------------------- inputs
+
+
+def schedule_input(id: str, default: str | float, tooltip: str, **options: Any) -> Any:  # noqa: A002 - ComfyUI's name
+    """A schedule string in a text widget, which also takes a link: a Value Schedule, a float or an int."""
+    from . import sockets
+
+    widget = io.String.Input(id, default=str(default), tooltip=tooltip, **options)
+    return io.MultiType.Input(widget, types=[sockets.Schedule, io.Float, io.Int])
+
+
+# ---------------------------------------------------------------- sampling
+
+
+def sampler_names() -> list[str]:
+    """The samplers that `sample` knows."""
+    if IN_COMFYUI:
+        import comfy.samplers
+
+        return list(comfy.samplers.KSampler.SAMPLERS)
+    from .headless import sampling
+
+    return list(sampling.sampler_names())
+
+
+def scheduler_names() -> list[str]:
+    """The schedulers that `sigmas` knows."""
+    if IN_COMFYUI:
+        import comfy.samplers
+
+        return list(comfy.samplers.KSampler.SCHEDULERS)
+    from .headless import sampling
+
+    return list(sampling.scheduler_names())
+
+
+def sigmas(model: Any, scheduler: str, sampler_name: str, steps: int) -> torch.Tensor:
+    """The noise levels of `steps` steps from pure noise to none: (steps + 1,), as the stock KSampler has them."""
+    if not IN_COMFYUI:
+        from .headless import sampling
+
+        return sampling.sigmas(model, scheduler, sampler_name, steps)
+    import comfy.samplers
+
+    # These samplers take their last step from the sigma before the last, so that one more is asked for and left out.
+    skips_one = sampler_name in comfy.samplers.KSampler.DISCARD_PENULTIMATE_SIGMA_SAMPLERS
+    model_sampling = model.get_model_object("model_sampling")
+    levels = comfy.samplers.calculate_sigmas(model_sampling, scheduler, steps + skips_one)
+    return torch.cat([levels[:-2], levels[-1:]]) if skips_one else levels
+
+
+def sample(
+    model: Any,
+    latent: torch.Tensor,
+    positive: list,
+    negative: list,
+    *,
+    seed: int,
+    sigmas: torch.Tensor,
+    cfg: float,
+    sampler_name: str,
+    denoise_mask: torch.Tensor | None = None,
+    callback: Callable[[int, torch.Tensor, torch.Tensor, int], None] | None = None,
+) -> torch.Tensor:
+    """Noises `latent` to sigmas[0] and samples it along `sigmas`; returns a latent of the same shape.
+
+    `denoise_mask` (B, 1, h, w) at the latent's size: 1 takes part in every step, m in the last floor(m n) of n, 0 in
+    none (core.feedback.masks.stepwise_mask). `callback(step, x0, x, total)` follows every step. The noise depends on
+    `seed` and the latent's shape alone and is that of the stock KSampler; no global generator is reseeded.
+    """
+    if not IN_COMFYUI:
+        from .headless import sampling
+
+        return sampling.sample(
+            model,
+            latent,
+            positive,
+            negative,
+            seed=seed,
+            sigmas=sigmas,
+            cfg=cfg,
+            sampler_name=sampler_name,
+            denoise_mask=denoise_mask,
+            callback=callback,
+        )
+    import comfy.sample
+    import comfy.samplers
+
+    latent = comfy.sample.fix_empty_latent_channels(model, latent)
+    noise = torch.randn(
+        latent.shape, dtype=torch.float32, device="cpu", generator=torch.Generator().manual_seed(seed)
+    ).to(latent.dtype)
+    if denoise_mask is not None and not bool(((denoise_mask == 0) | (denoise_mask == 1)).all()):
+        from .core.feedback.masks import stepwise_mask
+
+        levels = sigmas
+        model = model.clone()
+        model.set_model_denoise_mask_function(lambda sigma, mask, extra_options: stepwise_mask(sigma, mask, levels))
+    return comfy.sample.sample_custom(
+        model,
+        noise,
+        cfg,
+        comfy.samplers.sampler_object(sampler_name),
+        sigmas,
+        positive,
+        negative,
+        latent,
+        noise_mask=denoise_mask,
+        callback=callback,
+        disable_pbar=True,
+        seed=seed,
+    )
+
+
+def size_multiple(vae: Any) -> int:
+    """What width and height must be multiples of for this VAE: how many pixels one latent pixel stands for."""
+    if IN_COMFYUI and hasattr(vae, "spacial_compression_encode"):
+        return int(vae.spacial_compression_encode())
+    return int(getattr(vae, "downscale_ratio", 1))
+
+
+def vae_encode(vae: Any, image: torch.Tensor) -> torch.Tensor:
+    """A core image (B, 3, H, W) as a latent (B, c, h, w), or (B, c, 1, h, w) where the VAE is one of video.
+
+    The size must be a multiple of `size_multiple(vae)`: ComfyUI would cut the picture without a word.
+    """
+    _check_size(vae, (int(image.shape[-2]), int(image.shape[-1])))
+    if not IN_COMFYUI:
+        from .headless import sampling
+
+        return sampling.vae_encode(vae, image)
+    # One by one: a video VAE takes a batch for the frames of one clip.
+    return torch.cat([vae.encode(to_image(image[i : i + 1])) for i in range(image.shape[0])])
+
+
+def vae_decode(vae: Any, latent: torch.Tensor) -> torch.Tensor:
+    """A latent as a core image (B, 3, H, W), float32, within 0..1, on the device where ComfyUI leaves pictures.
+
+    Of a video VAE's (B, T, H, W, C) the first frame counts.
+    """
+    if not IN_COMFYUI:
+        from .headless import sampling
+
+        return sampling.vae_decode(vae, latent)
+    image = vae.decode(latent)
+    if image.ndim == 5:
+        image = image[:, 0]
+    return to_core(image).clamp(0.0, 1.0)
+
+
+def empty_latent(model: Any, vae: Any, size: tuple[int, int]) -> torch.Tensor:
+    """The latent of nothing for a picture of `size` (h, w): what text to image starts from."""
+    _check_size(vae, size)
+    if not IN_COMFYUI:
+        from .headless import sampling
+
+        return sampling.empty_latent(model, vae, size)
+    import comfy.model_management
+    import comfy.sample
+
+    layout = model.get_model_object("latent_format")
+    height, width = (length // layout.spacial_downscale_ratio for length in size)
+    device = comfy.model_management.intermediate_device()
+    return comfy.sample.fix_empty_latent_channels(
+        model, torch.zeros(1, layout.latent_channels, height, width, device=device)
+    )
+
+
+def _check_size(vae: Any, size: tuple[int, int]) -> None:
+    multiple = size_multiple(vae)
+    for name, length in zip(("height", "width"), size, strict=True):
+        if length % multiple:
+            near = max(multiple, round(length / multiple) * multiple)
+            raise FramedriftError(f"{name} is {length}, and must be a multiple of {multiple} for this VAE: try {near}.")
+
+
+# ---------------------------------------------------------------- progress
+
+
+class Progress:
+    """The node's progress bar, out of `total` steps, with the picture beside it."""
+
+    def __init__(self, total: int):
+        if IN_COMFYUI:
+            import comfy.utils
+
+            self._bar = comfy.utils.ProgressBar(total)
+        else:
+            from .headless import progress
+
+            self._bar = progress.Progress(total)
+
+    def step(self, value: int, preview: Any = None) -> None:
+        """Says that `value` of the total are done; `preview` is a core image, a PIL image or None."""
+        if not IN_COMFYUI:
+            self._bar.step(value, preview)
+            return
+        shown = None
+        if preview is not None:
+            import latent_preview
+
+            picture = _pil(preview) if isinstance(preview, torch.Tensor) else preview
+            shown = ("JPEG", picture, latent_preview.MAX_PREVIEW_RESOLUTION)
+        self._bar.update_absolute(value, preview=shown)
+
+
+def _pil(image: torch.Tensor) -> Any:
+    from PIL import Image
+
+    levels = image[0].detach().clamp(0.0, 1.0).mul(255.0).round().to(device="cpu", dtype=torch.uint8)
+    return Image.fromarray(levels.movedim(0, -1).contiguous().numpy())
+
+
+def latent_previewer(model: Any) -> Callable[[torch.Tensor], Any]:
+    """A function from a denoised latent to a small PIL image, or to None where there is none: build it once a run."""
+    if not IN_COMFYUI:
+        return lambda x0: None
+    import latent_preview
+
+    previewer = latent_preview.get_previewer(model.load_device, model.model.latent_format)
+    if previewer is None:
+        return lambda x0: None
+    return previewer.decode_latent_to_preview
+
+
+def check_interrupted() -> None:
+    """Raises where the user has asked to stop: ComfyUI's own exception in ComfyUI, `Interrupted` elsewhere."""
+    if IN_COMFYUI:
+        import comfy.model_management
+
+        comfy.model_management.throw_exception_if_processing_interrupted()
+    else:
+        from .headless import progress
+
+        progress.check_interrupted()
+
+
+class DeviceModel:
+    """A torch module that comes to the device when it is needed, and goes when the memory is: ComfyUI decides."""
+
+    def __init__(self, module: torch.nn.Module):
+        self.module = module
+        if IN_COMFYUI:
+            import comfy.model_management
+            import comfy.model_patcher
+
+            # Wrapped, since ComfyUI writes attributes such as `device`, which transformers' models do not let it do.
+            self._patcher = comfy.model_patcher.ModelPatcher(
+                torch.nn.ModuleDict({"module": module}),
+                load_device=comfy.model_management.get_torch_device(),
+                offload_device=comfy.model_management.unet_offload_device(),
+            )
+            self.device = self._patcher.load_device
+        else:
+            self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+    def load(self, memory_required: int = 0) -> torch.nn.Module:
+        """The module, on `device`; `memory_required` is what running it takes besides its weights, in bytes."""
+        if IN_COMFYUI:
+            import comfy.model_management
+
+            comfy.model_management.load_models_gpu([self._patcher], memory_required=memory_required)
+            return self.module
+        return self.module.to(self.device)
+
+    def unload(self) -> None:
+        """Gives the device's memory back."""
+        if IN_COMFYUI:
+            self._patcher.detach()
+        else:
+            self.module.to("cpu")
+
+
+# ---------------------------------------------------------------- folders and files
+
+
+def output_directory() -> Path:
+    """Where results go."""
+    return _directory("output")
+
+
+def input_directory() -> Path:
+    """Where the user's files lie."""
+    return _directory("input")
+
+
+def temp_directory() -> Path:
+    """Where previews go; emptied by ComfyUI."""
+    return _directory("temp")
+
+
+def _directory(kind: str) -> Path:
+    if IN_COMFYUI:
+        import folder_paths
+
+        return Path(folder_paths.get_directory_by_type(kind))
+    from .headless import folders
+
+    return getattr(folders.current(), kind)
+
+
+def models_directories(kind: str) -> list[Path]:
+    """The folders in which models of a kind lie ("checkpoints", "depthanything", ...), known to ComfyUI or not."""
+    if not IN_COMFYUI:
+        from .headless import folders
+
+        return [folders.current().models / kind]
+    import folder_paths
+
+    if kind in folder_paths.folder_names_and_paths:
+        return [Path(path) for path in folder_paths.get_folder_paths(kind)]
+    return [Path(folder_paths.models_dir) / kind]
+
+
+def metadata_allowed() -> bool:
+    """Whether the workflow may be written into files (ComfyUI's --disable-metadata)."""
+    if IN_COMFYUI:
+        from comfy.cli_args import args
+
+        return not args.disable_metadata
+    from .headless import folders
+
+    return folders.current().metadata
+
+
+def save_path(prefix: str, extension: str, size: tuple[int, int], folder: str = "output") -> tuple[Path, Any]:
+    """The next free `<prefix>_00001_.<extension>` in a folder, and the `ui.SavedResult` that tells the page of it.
+
+    `size` is (h, w), for %width% and %height% in the prefix. Raises FramedriftError, which names filename_prefix, where
+    the prefix is empty or leads out of the folder. Nothing is written, but the folder is made.
+    """
+    root = _directory(folder)
+    where = f"filename_prefix is {prefix!r}, and must name a place in the {folder} folder, as 'framedrift/flight' does."
+    if not prefix.strip() or prefix.strip().endswith(("/", "\\")) or "\0" in prefix:
+        raise FramedriftError(where)
+    if IN_COMFYUI:
+        import folder_paths
+
+        if not folder_paths.is_within_directory(str(root), str(root / prefix)):
+            raise FramedriftError(where)
+        full, name, counter, subfolder, _ = folder_paths.get_save_image_path(prefix, str(root), size[1], size[0])
+        full = Path(full)
+    else:
+        from .headless import folders
+
+        try:
+            full, name, counter, subfolder = folders.save_image_path(prefix, root, size)
+        except FramedriftError as error:
+            raise FramedriftError(where) from error
+    file = f"{name}_{counter:05}_.{extension.lstrip('.')}"
+    return full / file, ui.SavedResult(file, subfolder, io.FolderType(folder))
+
+
+def video_from_file(path: Path) -> Any:
+    """A VIDEO output that reads this file."""
+    if IN_COMFYUI:
+        from comfy_api.latest import InputImpl
+
+        return InputImpl.VideoFromFile(str(path))
+    from .headless.video import VideoFile
+
+    return VideoFile(path)
+
+
+# ---------------------------------------------------------------- the demo model
+
+
+def procedural_model() -> tuple[Any, Any, Any]:
+    """The demo model as MODEL, CLIP and VAE."""
+    if IN_COMFYUI:
+        raise FramedriftError("The Procedural Model has no ComfyUI side yet.")
+    from .headless import demo
+
+    return demo.procedural_model()

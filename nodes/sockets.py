@@ -1,0 +1,14 @@
+"""Every socket type of this pack, declared once."""
+
+from .host import io
+
+#: A value over time: ``core.schedule.Schedule``.
+Schedule = io.Custom("FRAMEDRIFT_SCHEDULE")
+#: Texts over time with their conditionings.
+Prompts = io.Custom("FRAMEDRIFT_PROMPTS")
+#: A camera's motion: ``core.camera.Camera2D`` or ``Camera3D``.
+Camera = io.Custom("FRAMEDRIFT_CAMERA")
+#: What gives an image's disparity: ``core.depth.DepthModel``.
+DepthModel = io.Custom("FRAMEDRIFT_DEPTH_MODEL")
+#: A lazy sequence of pictures: ``core.video.frames.Frames``.
+Frames = io.Custom("FRAMEDRIFT_FRAMES")
