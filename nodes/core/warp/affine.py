@@ -1,0 +1,121 @@
+"""Moves a picture in its plane: one resampling for any affine or projective matrix."""
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import FramedriftError
+from .sample import sample
+from .types import BORDERS, SAMPLINGS, Warped, check_choice
+
+# A target pixel whose source lies this near the frame's edge, in pixels, still belongs to the frame: rounding.
+_EDGE = 0.5 + 1e-3
+
+
+def motion_matrix(
+    width: int,
+    height: int,
+    angle: float = 0,
+    zoom: float = 1,
+    translation_x: float = 0,
+    translation_y: float = 0,
+    transform_center_x: float = 0.5,
+    transform_center_y: float = 0.5,
+) -> np.ndarray:
+    """One frame of Deforum's 2D motion, float64 (3, 3).
+
+    Convention: takes source pixel indices (x, y, 1) to destination pixel indices. M = R T: first the translation,
+    then turn and zoom about (width * transform_center_x, height * transform_center_y). Positive angle turns the picture
+    counter-clockwise, zoom over 1 goes in, positive translation moves the picture right and down.
+
+    Args:
+        width: of the picture, in pixels.
+        height: of the picture, in pixels.
+        angle: degrees.
+        zoom: factor, above 0.
+        translation_x: pixels.
+        translation_y: pixels.
+        transform_center_x: share of the width.
+        transform_center_y: share of the height.
+
+    Raises:
+        FramedriftError: zoom is not above 0.
+    """
+    if not zoom > 0:
+        raise FramedriftError(f"zoom: {zoom:g} leaves nothing of the picture; it must be above 0 (1 keeps the size)")
+    center_x, center_y = width * transform_center_x, height * transform_center_y
+    a, b = zoom * math.cos(math.radians(angle)), zoom * math.sin(math.radians(angle))
+    turn = np.array(
+        [
+            [a, b, (1 - a) * center_x - b * center_y],
+            [-b, a, b * center_x + (1 - a) * center_y],
+            [0, 0, 1],
+        ]
+    )
+    shift = np.array([[1, 0, translation_x], [0, 1, translation_y], [0, 0, 1]])
+    return turn @ shift
+
+
+def warp_plane(image: Tensor, matrix: np.ndarray, border: str = "replicate", sampling: str = "bicubic") -> Warped:
+    """The picture moved by a matrix, in one resampling.
+
+    Convention: `matrix` (3, 3) takes source pixel indices to target pixel indices, as `motion_matrix`.
+
+    Holes are the target pixels whose source lies outside the frame. With "replicate" they show the smeared edge and
+    with "zeros" black, and both are there to be diffused anew; with "wrap" and "reflect" the border is a picture, and
+    nothing is a hole but what lies behind the horizon of a projective matrix.
+
+    Args:
+        image: (B, C, H, W), 0..1.
+        matrix: 3x3, invertible.
+        border: one of `types.BORDERS`.
+        sampling: one of `types.SAMPLINGS`.
+
+    Raises:
+        FramedriftError: the matrix takes the picture's plane to a line, or an unknown border or sampling.
+    """
+    check_choice("border", border, BORDERS)
+    check_choice("sampling", sampling, SAMPLINGS)
+    matrix = np.asarray(matrix, dtype=np.float64)
+    if not np.isfinite(matrix).all() or abs(np.linalg.det(matrix)) < 1e-12:
+        raise FramedriftError("the 2D motion leaves nothing of the picture; zoom must stay above 0")
+    batch, _, height, width = image.shape
+    x, y, weight, behind = _source_positions(np.linalg.inv(matrix), (height, width), image.device)
+    moved = sample(image, x, y, sampling, border)
+    outside = outside_frame(x, y, (height, width)) if border in ("replicate", "zeros") else torch.zeros_like(behind)
+    holes = (outside | behind).float()
+    determinant = abs(float(np.linalg.det(np.linalg.inv(matrix))))
+    magnification = weight.abs().pow(3).div(determinant).expand(1, height, width)
+    shape = (batch, 1, height, width)
+    return Warped(moved, holes[:, None].expand(shape).contiguous(), magnification[:, None].expand(shape).contiguous())
+
+
+def outside_frame(x: Tensor, y: Tensor, size: tuple[int, int]) -> Tensor:
+    """Where a position in pixel indices lies beyond the outer edge of a frame of `size` (h, w)."""
+    height, width = size
+    return (x < -_EDGE) | (x > width - 1 + _EDGE) | (y < -_EDGE) | (y > height - 1 + _EDGE)
+
+
+def _source_positions(
+    inverse: np.ndarray, size: tuple[int, int], device: torch.device
+) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    # Positions are the pixel's own index plus a displacement: a displacement keeps float32's precision where it is
+    # small, so that a shift by whole pixels lands on them exactly.
+    height, width = size
+    (a, b, c), (d, e, f), (g, h, i) = inverse
+    column = torch.arange(width, dtype=torch.float64, device=device)[None, None, :]
+    row = torch.arange(height, dtype=torch.float64, device=device)[None, :, None]
+    weight = (g * column + i + h * row).float()
+    behind = weight <= 1e-6
+    move_x = ((a - i) * column + c - g * column**2).float() + (b * row).float()
+    move_y = (d * column).float() + ((e - i) * row + f - h * row**2).float()
+    if g or h:
+        crossed = (column * row).float()
+        move_x, move_y = move_x - h * crossed, move_y - g * crossed
+        safe = weight.clamp(min=1e-6)
+        move_x, move_y = move_x / safe, move_y / safe
+    elif i != 1.0:
+        move_x, move_y = move_x / i, move_y / i
+    return column.float() + move_x, row.float() + move_y, weight, behind.expand(1, height, width)

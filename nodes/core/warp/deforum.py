@@ -1,0 +1,107 @@
+"""Classic Deforum's own 3D projection, for settings that were made with it."""
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..camera.lens import check_fov, focal_length
+from ..camera.motion import pose_delta
+from ..depth.range import equalise
+from ..errors import FramedriftError
+from .sample import sample_grid
+from .types import SAMPLINGS, check_choice
+
+_PADDINGS = ("border", "zeros", "reflection")
+# A point this near the camera's plane, or behind it, has no picture: it is held here, so that no division fails.
+_NEAREST = 1e-4
+
+
+def warp_deforum(
+    image: Tensor,
+    disparity: Tensor | None,
+    translation: tuple[float, float, float] = (0, 0, 0),
+    rotation_deg: tuple[float, float, float] = (0, 0, 0),
+    fov_deg: float = 70,
+    aspect: float = 1,
+    sampling: str = "bicubic",
+    padding: str = "border",
+) -> Tensor:
+    """The picture as classic Deforum moves it, (B, C, H, W) float32.
+
+    Args:
+        image: (B, C, H, W), 0..1.
+        disparity: (B or 1, 1, H, W) of any range, larger is nearer: what the depth model gave. It is equalised here.
+            None is a flat scene.
+        translation: (x, y, z) in Deforum units, right, up, forward.
+        rotation_deg: (x, y, z), tilt up, yaw right, roll clockwise.
+        fov_deg: field of view.
+        aspect: Deforum's aspect ratio, which divides the horizontal scale.
+        sampling: "bicubic", "bilinear" or "nearest".
+        padding: "border", "zeros" or "reflection".
+
+    Raises:
+        FramedriftError: an unknown sampling or padding, a lens that is none, or a disparity of another size.
+
+    Convention: see `deforum_grid`; the motion is `camera.motion.pose_delta`.
+    """
+    check_choice("sampling", sampling, SAMPLINGS)
+    check_choice("padding", padding, _PADDINGS)
+    equal = None
+    if disparity is not None:
+        if disparity.shape[-2:] != image.shape[-2:]:
+            raise FramedriftError(
+                f"disparity: {tuple(disparity.shape[-2:])} (h, w) does not fit the image's {tuple(image.shape[-2:])}"
+            )
+        equal = equalise(disparity.to(image.device))
+    size = (image.shape[-2], image.shape[-1])
+    grid = deforum_grid(pose_delta(translation, rotation_deg), equal, size, fov_deg, aspect, image.device)
+    return sample_grid(image, grid, sampling, padding)
+
+
+def deforum_grid(
+    step: np.ndarray,
+    equalised: Tensor | None,
+    size: tuple[int, int],
+    fov_deg: float,
+    aspect: float = 1.0,
+    device: torch.device | str = "cpu",
+) -> Tensor:
+    """Where every target pixel reads the source, (B, H, W, 2) as `grid_sample` takes it with align_corners False.
+
+    Convention: a pixel is the point P = (x, y, z), x and y running from -1 to 1 over the centres of the outermost
+    pixels whatever the shape of the picture, z = 2 - e. It moves to Q = step P, and the pixel reads the source at its
+    own place less pi(Q) - pi(P), where pi(P) = (s / aspect * x / z, s * y / z) and s = 1 / tan(fov / 2). x right,
+    y down, z forward.
+
+    Args:
+        step: (4, 4), old camera coordinates to new ones.
+        equalised: (B, 1, H, W) e in 0..1, 1 nearest; None is 1 everywhere.
+        size: (h, w).
+        fov_deg: field of view.
+        aspect: above 0.
+        device: of the grid.
+    """
+    if not aspect > 0:
+        raise FramedriftError(f"aspect: {aspect:g} is no aspect ratio; it must be above 0")
+    height, width = size
+    scale = focal_length(check_fov(fov_deg), 2.0)
+    step = np.asarray(step, dtype=np.float64)
+    x = torch.linspace(-1, 1, width, dtype=torch.float64, device=device)[None, None, :]
+    y = torch.linspace(-1, 1, height, dtype=torch.float64, device=device)[None, :, None]
+    z = torch.ones((1, 1, 1), device=device) if equalised is None else 2.0 - equalised[:, 0]
+
+    def moved(axis: int) -> Tensor:
+        a, b, c, d = (float(number) for number in step[axis])
+        flat = (a * x + d).float() + (b * y).float()
+        return torch.add(flat, z, alpha=c) if c else flat.expand(len(z), height, width)
+
+    inverse = 1.0 / z
+    depth = moved(2).clamp(min=_NEAREST)
+    grid = torch.empty((len(z), height, width, 2), dtype=torch.float32, device=device)
+    center_x = (torch.arange(width, device=device) * (2 / width) + (1 / width - 1))[None, None, :]
+    center_y = (torch.arange(height, device=device) * (2 / height) + (1 / height - 1))[None, :, None]
+    for axis, start, center, factor in ((0, x, center_x, scale / aspect), (1, y, center_y, scale)):
+        shift = moved(axis) / depth
+        shift = shift.sub_(start.float() * inverse) if shift.shape[0] == len(z) else shift - start.float() * inverse
+        torch.add(center, shift, alpha=-factor, out=grid[..., axis])
+    return grid
