@@ -1,1 +1,8 @@
+"""Runs on disk: settings, frames, journal and state of an animation, safe against a kill at any moment."""
 
+from .files import ensure_space
+from .folder import RunFrames
+from .names import check_run_name, clean_name
+from .store import Run, RunStore, RunSummary
+
+__all__ = ["Run", "RunFrames", "RunStore", "RunSummary", "check_run_name", "clean_name", "ensure_space"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import torch
@@ -97,7 +98,7 @@ class BatchFrames(Frames):
         if not fps > 0:
             raise FramedriftError(f"fps: must be over 0, is {fps:g}")
         chosen = tuple(range(images.shape[0])) if indices is None else tuple(int(i) for i in indices)
-        if len(chosen) != images.shape[0] or any(a >= b for a, b in zip(chosen, chosen[1:], strict=False)):
+        if len(chosen) != images.shape[0] or any(a >= b for a, b in pairwise(chosen)):
             raise FramedriftError(f"indices: need {images.shape[0]} ascending frame numbers, are {chosen}")
         if disparities is not None and disparities.shape[0] != images.shape[0]:
             raise FramedriftError(f"disparities: {disparities.shape[0]} for {images.shape[0]} images")
