@@ -2,6 +2,16 @@
 
 from .denoise import Diffusion
 from .loop import DiffusedFrame, Diffuser, LoopSettings, animate
-from .plan import FramePlan, Schedules, plan_frames
+from .plan import FramePlan, Schedules, cut_frames, plan_frames
 
-__all__ = ["DiffusedFrame", "Diffuser", "Diffusion", "FramePlan", "LoopSettings", "Schedules", "animate", "plan_frames"]
+__all__ = [
+    "DiffusedFrame",
+    "Diffuser",
+    "Diffusion",
+    "FramePlan",
+    "LoopSettings",
+    "Schedules",
+    "animate",
+    "cut_frames",
+    "plan_frames",
+]

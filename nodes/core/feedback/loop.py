@@ -132,7 +132,7 @@ def animate(
         if settings.color_coherence == "lab" and memory.reference is None:
             memory.reference = lab_quantiles(image)
         memory.image, memory.disparity = image, disparity
-        run.commit(plan.frame, image, disparity, _entry(plan, track), memory.state(tracker), text or {})
+        run.commit(plan.frame, image, disparity, _entry(plan, track), memory.state(tracker), text)
         log.debug("frame %d written to %s", plan.frame, run.path)
         yield DiffusedFrame(plan.frame, image)
 
@@ -177,6 +177,7 @@ def _move_disparity(
 
 def _entry(plan: FramePlan, track: Track | None) -> dict:
     return {
+        "cut": plan.is_cut and plan.frame > 0,
         "seed": plan.seed,
         "denoise": plan.denoise,
         "cfg": plan.cfg,

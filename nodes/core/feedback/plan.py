@@ -64,6 +64,15 @@ class Schedules:
                 )
 
 
+def cut_frames(strength: np.ndarray) -> tuple[int, ...]:
+    """Frames after the first at which the strength falls to 0: they are diffused whatever the cadence is.
+
+    Where it stays 0, the frames that follow keep to the cadence.
+    """
+    zero = strength <= 0
+    return tuple(int(frame) for frame in np.flatnonzero(zero[1:] & ~zero[:-1]) + 1)
+
+
 def plan_frames(
     indices: Sequence[int], schedules: Schedules, seeds: Sequence[int], texts: Sequence[tuple[str, str]]
 ) -> tuple[FramePlan, ...]:

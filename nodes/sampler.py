@@ -1,0 +1,445 @@
+"""Frame Feedback Sampler: the loop over the diffused frames, inside one node."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from . import host, sockets
+from .core.errors import FramedriftError
+from .host import io
+
+SEED_BEHAVIORS = ["iter", "fixed", "ladder", "alternate", "random"]
+COHERENCES = {"none": "none", "LAB to frame 0": "lab"}
+RUN_FOLDER = "framedrift"
+SCHEDULES = {
+    "strength_schedule": "strength",
+    "steps_schedule": "steps",
+    "cfg_scale_schedule": "cfg",
+    "noise_schedule": "noise",
+}
+
+
+class FrameFeedbackSampler(io.ComfyNode):
+    """Makes an animation's diffused frames, each out of the one before it."""
+
+    @classmethod
+    def define_schema(cls):
+        """What the node shows."""
+        return io.Schema(
+            node_id="FramedriftFrameFeedbackSampler",
+            display_name="Frame Feedback Sampler",
+            category="Framedrift/sampling",
+            description="Deforum's loop: every frame is the one before it, moved by the camera and diffused again "
+            "under settings that change over time. Each frame is written to disk as it is made; an interrupted animation "
+            "goes on where it stopped when the same graph is queued again.",
+            search_aliases=[
+                "deforum",
+                "deforum sampler",
+                "animation",
+                "img2img loop",
+                "infinite zoom",
+                "frame feedback",
+            ],
+            is_output_node=True,
+            hidden=[io.Hidden.prompt, io.Hidden.extra_pnginfo, io.Hidden.unique_id],
+            inputs=_inputs(),
+            outputs=[
+                sockets.Frames.Output("frames", tooltip="The diffused frames, read from disk one at a time."),
+                io.String.Output("run", tooltip="Name of the run's folder under output/framedrift."),
+            ],
+        )
+
+    @classmethod
+    def validate_inputs(cls, **kwargs):
+        """What can be known before anything is loaded."""
+        return host.check_bounds(cls, kwargs) or _bad_text(kwargs) or True
+
+    @classmethod
+    def execute(cls, **inputs):
+        """Runs the loop to its end, or to where it is interrupted."""
+        from .core.feedback import animate
+
+        job = _Job(inputs, cls.hidden)
+        with job.open_run() as run:
+            left = [plan for plan in job.plans if plan.frame > run.last_index]
+            if left:
+                ensure_room(run.path, len(left), job.size)
+                job.prompts.prepare([plan.frame for plan in left], job.num_frames, job.seed, host.check_interrupted)
+            diffuser = _HostDiffuser(job, len(job.plans) - len(left))
+            text = host.file_metadata(cls.hidden)
+            for frame in animate(run, job.plans, job.track, job.depth, diffuser, job.settings, job.init_image, text):
+                diffuser.frame_done(frame.image)
+            run.finish()
+            frames = run.frames(
+                fps=job.fps, num_frames=job.num_frames, size=job.size, track=job.track, settings=job.settings.warp
+            )
+        return io.NodeOutput(frames, run.path.name)
+
+
+def _inputs() -> list:
+    from .core.run.resume import RESUME_CHOICES
+
+    text = host.schedule_input
+    return [
+        io.Model.Input("model", tooltip="The diffusion model, from any of ComfyUI's loaders."),
+        io.Vae.Input("vae", tooltip="The VAE that belongs to the model."),
+        sockets.Prompts.Input("prompts", tooltip="What to paint when: from Prompt Schedule."),
+        sockets.Camera.Input(
+            "camera",
+            optional=True,
+            tooltip="How the camera moves: from 3D Camera or 2D Camera. Without one it keeps still.",
+        ),
+        sockets.DepthModel.Input(
+            "depth_model",
+            optional=True,
+            tooltip="Measures how far everything is, for a 3D camera. Without one the scene is a plane.",
+        ),
+        io.Image.Input(
+            "init_image",
+            optional=True,
+            tooltip="A picture that frame 0 is made from, of the animation's "
+            "size. How much of it is kept is the strength at frame 0.",
+        ),
+        io.Int.Input(
+            "width",
+            default=512,
+            min=64,
+            max=8192,
+            step=8,
+            tooltip="Width of the frames in pixels; a multiple of what the VAE asks for, mostly 8.",
+        ),
+        io.Int.Input(
+            "height",
+            default=512,
+            min=64,
+            max=8192,
+            step=8,
+            tooltip="Height of the frames in pixels; a multiple of what the VAE asks for, mostly 8.",
+        ),
+        io.Int.Input(
+            "num_frames",
+            default=72,
+            min=1,
+            max=100_000,
+            step=1,
+            tooltip="Length of the finished animation in frames (Deforum's max_frames).",
+        ),
+        io.Float.Input(
+            "fps",
+            default=15.0,
+            min=0.1,
+            max=240.0,
+            step=0.1,
+            round=0.001,
+            tooltip="Frames per second of the finished animation. Schedule keys in seconds (2.5s) count by it.",
+        ),
+        io.Int.Input(
+            "diffusion_cadence",
+            default=2,
+            min=1,
+            max=1000,
+            step=1,
+            tooltip="Every how many frames one is "
+            "diffused; Cadence Blend fills in the others. The first and the last are always diffused.",
+        ),
+        io.Int.Input(
+            "seed",
+            default=0,
+            min=0,
+            max=0xFFFFFFFFFFFFFFFF,
+            step=1,
+            control_after_generate=True,
+            tooltip="Seed of the first diffused frame.",
+        ),
+        io.Combo.Input(
+            "seed_behavior",
+            options=SEED_BEHAVIORS,
+            default="iter",
+            tooltip="The seed of the following "
+            "diffused frames: iter adds one every seed_iter_N frames, fixed keeps it, ladder and alternate "
+            "step up and down, random draws them from the seed.",
+        ),
+        io.Int.Input(
+            "seed_iter_N",
+            default=1,
+            min=1,
+            max=10_000,
+            step=1,
+            advanced=True,
+            tooltip="With iter: for how many diffused frames a seed is kept.",
+        ),
+        text(
+            "strength_schedule",
+            "0:(0.65)",
+            "Share of the frame before that is kept, 0 to 1; denoise is 1 - strength. "
+            "0 is a cut, 1 diffuses only what the camera uncovers.",
+        ),
+        text(
+            "steps_schedule",
+            "0:(20)",
+            "Sampler steps for a denoise of 1; a frame is given its share of them, as in "
+            "Deforum: half of them at a strength of 0.5.",
+        ),
+        text("cfg_scale_schedule", "0:(7)", "Guidance scale, 0 to 100."),
+        text(
+            "noise_schedule",
+            "0:(0.02)",
+            "Gaussian noise laid over each frame before it is diffused, as Deforum "
+            "measures it: 0.065 is its default, 0 is none.",
+        ),
+        io.Combo.Input("sampler_name", options=host.sampler_names(), default="euler", tooltip="ComfyUI's samplers."),
+        io.Combo.Input("scheduler", options=host.scheduler_names(), default="normal", tooltip="ComfyUI's schedulers."),
+        io.Combo.Input(
+            "color_coherence",
+            options=list(COHERENCES),
+            default="none",
+            tooltip="Keeps the colours of frame 0 (or of the last cut), by histograms in LAB.",
+        ),
+        io.Combo.Input(
+            "projection",
+            options=["pinhole", "deforum"],
+            default="pinhole",
+            advanced=True,
+            tooltip="How a 3D "
+            "camera moves the picture: pinhole hides and uncovers as a lens does, deforum warps exactly as "
+            "classic Deforum did.",
+        ),
+        io.Float.Input(
+            "near",
+            default=1.0,
+            min=0.01,
+            max=1000.0,
+            step=0.01,
+            round=0.001,
+            advanced=True,
+            tooltip="Distance of the nearest thing, in scene units (200 Deforum units are 1). Pinhole only.",
+        ),
+        io.Float.Input(
+            "far",
+            default=50.0,
+            min=0.02,
+            max=100_000.0,
+            step=0.1,
+            round=0.001,
+            advanced=True,
+            tooltip="Distance of the farthest thing, in scene units. Pinhole only.",
+        ),
+        io.Combo.Input(
+            "border",
+            options=["replicate", "wrap", "reflect", "zeros"],
+            default="replicate",
+            advanced=True,
+            tooltip="What lies outside the picture: its edge, its other side, its mirror image, or black.",
+        ),
+        io.Combo.Input(
+            "sampling_mode",
+            options=["bicubic", "bilinear", "nearest"],
+            default="bicubic",
+            advanced=True,
+            tooltip="How moved pixels are interpolated.",
+        ),
+        io.Float.Input(
+            "hole_denoise",
+            default=1.0,
+            min=0.0,
+            max=1.0,
+            step=0.01,
+            advanced=True,
+            tooltip="Denoise of what "
+            "the camera uncovers, 0 to 1. Less than 1 is cheaper and keeps more of the filled-in background.",
+        ),
+        io.Boolean.Input(
+            "full_steps",
+            default=False,
+            advanced=True,
+            tooltip="Give every frame all its steps, as ComfyUI's KSampler does, instead of its share of them. Slower.",
+        ),
+        io.Combo.Input(
+            "resume",
+            options=list(RESUME_CHOICES),
+            default=RESUME_CHOICES[0],
+            tooltip="continue goes on with "
+            "the run that was made with the same settings, where there is one; new run always begins "
+            "one; named run goes on with the one called run_name.",
+        ),
+        io.String.Input(
+            "run_name",
+            default="animation",
+            tooltip="What a new run's folder is called, or with named run "
+            "which one is meant (animation_00001). Lies in output/framedrift.",
+        ),
+    ]
+
+
+def ensure_room(path: Path, frames: int, size: tuple[int, int]) -> None:
+    """Refuses to begin where the pictures cannot fit even if they compress well."""
+    from .core.run import ensure_space
+
+    colour_and_depth = 5
+    ensure_space(path, frames * size[0] * size[1] * colour_and_depth // 4)
+
+
+def _bad_text(given: dict[str, Any]) -> str | None:
+    """The first schedule or name that cannot be right, in a sentence."""
+    from .core.run import check_run_name
+    from .core.schedule import as_schedule
+
+    try:
+        for name in SCHEDULES:
+            if isinstance(given.get(name), str):
+                as_schedule(given[name], name)
+        if given.get("run_name") is not None:
+            check_run_name(given["run_name"])
+    except FramedriftError as error:
+        return str(error)
+    return None
+
+
+class _Job:
+    """The node's inputs, checked and resolved: everything that is decided before the first frame."""
+
+    def __init__(self, inputs: dict[str, Any], hidden: Any) -> None:
+        from .core.cadence import diffused_frames
+        from .core.feedback import LoopSettings, Schedules, cut_frames, plan_frames
+        from .core.schedule import as_schedule, seed_sequence
+        from .core.warp import WarpSettings
+
+        self.inputs, self.hidden = inputs, hidden
+        self.model, self.vae, self.prompts = inputs["model"], inputs["vae"], inputs["prompts"]
+        self.depth = inputs.get("depth_model")
+        self.num_frames, self.fps, self.seed = inputs["num_frames"], inputs["fps"], inputs["seed"]
+        self.size = _checked_size((inputs["height"], inputs["width"]), host.size_multiple(self.vae))
+        self.init_image = _checked_init(inputs.get("init_image"), self.size)
+        camera = inputs.get("camera")
+        self.track = camera.track(self.num_frames, self.fps, self.seed, self.size) if camera is not None else None
+        sampled = {
+            short: as_schedule(inputs[name], name).sample(self.num_frames, self.seed, self.fps)
+            for name, short in SCHEDULES.items()
+        }
+        cadence = diffused_frames(self.num_frames, inputs["diffusion_cadence"])
+        indices = sorted({*cadence, *cut_frames(sampled["strength"])})
+        seeds = seed_sequence(inputs["seed_behavior"], self.seed, len(indices), inputs["seed_iter_N"])
+        texts = [self.prompts.text_at(frame, self.num_frames, self.seed) for frame in indices]
+        self.plans = plan_frames(indices, Schedules(**sampled), seeds, texts)
+        self.settings = LoopSettings(
+            warp=WarpSettings(
+                inputs["projection"], inputs["near"], inputs["far"], inputs["border"], inputs["sampling_mode"]
+            ),
+            color_coherence=COHERENCES[inputs["color_coherence"]],
+            hole_denoise=inputs["hole_denoise"],
+            full_steps=inputs["full_steps"],
+        )
+
+    def open_run(self):
+        """The run to go on with, locked while it is used."""
+        from .core.run import RunStore
+        from .core.run.resume import choose_run, fingerprint
+
+        shaping = self._shaping()
+        store = RunStore(host.output_directory() / RUN_FOLDER)
+        manifest = {"settings": self._readable(), "shaping": shaping, "fps": self.fps, "num_frames": self.num_frames}
+        return choose_run(store, self.inputs["resume"], self.inputs["run_name"], manifest, fingerprint(shaping))
+
+    def _readable(self) -> dict[str, Any]:
+        """The inputs as the user wrote them, for run.json and for telling what differs."""
+        plain = {k: v for k, v in self.inputs.items() if isinstance(v, (str, int, float, bool))}
+        plain |= {name: str(getattr(self.inputs[name], "text", self.inputs[name])) for name in SCHEDULES}
+        camera = self.inputs.get("camera")
+        return plain | {"prompts": self.prompts.text, "camera": camera.texts() if camera is not None else None}
+
+    def _shaping(self) -> dict[str, Any]:
+        """Everything that shapes a picture, as JSON values."""
+        from .core.run.resume import digest
+
+        left_out = {"fps", "resume", "run_name", *SCHEDULES}
+        plain = {k: v for k, v in self.inputs.items() if isinstance(v, (str, int, float, bool)) and k not in left_out}
+        graph = None
+        if self.hidden.prompt:
+            graph = host.upstream_graph(self.hidden.prompt, self.hidden.unique_id, ["model", "vae", "prompts"])
+        return plain | {
+            "version": 1,
+            "frames": [
+                [p.frame, p.seed, p.strength, p.steps, p.cfg, p.noise, p.prompt, p.negative] for p in self.plans
+            ],
+            "camera": digest(*_arrays(self.track)),
+            "depth": self.depth.signature() if self.depth is not None else None,
+            "prompts": self.prompts.signature(),
+            "init_image": digest(self.init_image) if self.init_image is not None else None,
+            "graph": graph,
+        }
+
+
+def _arrays(track: Any) -> list[np.ndarray]:
+    """The numbers that a camera track consists of; none where there is no camera."""
+    return [] if track is None else [value for value in vars(track).values() if isinstance(value, np.ndarray)]
+
+
+def _checked_size(size: tuple[int, int], multiple: int) -> tuple[int, int]:
+    for name, value in zip(("height", "width"), size, strict=True):
+        if value % multiple:
+            low = value // multiple * multiple
+            raise FramedriftError(
+                f"{name}: {value} is not a multiple of {multiple}, as this VAE needs; use {max(low, multiple)} "
+                f"or {low + multiple}."
+            )
+    return size
+
+
+def _checked_init(image: torch.Tensor | None, size: tuple[int, int]) -> torch.Tensor | None:
+    if image is None:
+        return None
+    _, h, w, channels = image.shape
+    if (h, w) != size:
+        raise FramedriftError(
+            f"init_image: it is {w}x{h}, the animation {size[1]}x{size[0]}. Set width and height to the picture's, or "
+            f"put Upscale Image before it."
+        )
+    if channels != 3:
+        raise FramedriftError(
+            f"init_image: it has {channels} channels; an RGB picture has 3. Take its transparency off first, with "
+            f"Split Image with Alpha or Load Image."
+        )
+    return host.to_core(image[:1])
+
+
+class _HostDiffuser:
+    """The host's model, VAE and sampler behind core's ``Diffuser``, with one progress bar over frames and steps."""
+
+    def __init__(self, job: _Job, done: int) -> None:
+        self.job = job
+        self.cell = host.size_multiple(job.vae)
+        self.progress = host.Progress(sum(plan.steps for plan in job.plans))
+        self.previewer = host.latent_previewer(job.model)
+        self.base = sum(plan.steps for plan in job.plans[:done])
+        self.steps = [plan.steps for plan in job.plans[done:]]
+        self.progress.step(self.base)
+
+    def diffuse(self, image, plan, diffusion):
+        """One picture through encode, sample and decode."""
+        job = self.job
+        host.check_interrupted()
+        positive, negative, _ = job.prompts.at(plan.frame, job.num_frames, job.seed)
+        name, scheduler = job.inputs["sampler_name"], job.inputs["scheduler"]
+        sigmas = host.sigmas(job.model, scheduler, name, diffusion.total_steps)[-(diffusion.steps + 1) :]
+        latent = host.empty_latent(job.model, job.vae, job.size) if image is None else host.vae_encode(job.vae, image)
+
+        def on_step(step, x0, x, total):
+            preview = self.previewer(x0) if self.previewer is not None else None
+            self.progress.step(self.base + self.steps[0] * (step + 1) / total, preview)
+
+        latent = host.sample(
+            job.model, latent, positive, negative, seed=plan.seed, sigmas=sigmas, cfg=plan.cfg,
+            sampler_name=name, denoise_mask=diffusion.mask, callback=on_step,
+        )  # fmt: skip
+        return host.vae_decode(job.vae, latent)
+
+    def frame_done(self, image):
+        """Shows the finished frame."""
+        self.base += self.steps.pop(0)
+        self.progress.step(self.base, image)
+        host.check_interrupted()
+
+
+NODES = [FrameFeedbackSampler]
