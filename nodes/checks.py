@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from typing import Any
 
@@ -68,34 +67,34 @@ def is_link(value: Any) -> bool:
     )
 
 
-def upstream_graph(prompt: dict[str, Any], node_id: str, inputs: list[str] | None = None) -> str:
-    """Everything upstream of a node as canonical text: equal for two prompts that compute the same there.
+def upstream_graph(prompt: dict[str, Any], node_id: str, inputs: list[str] | None = None) -> dict[str, Any]:
+    """Everything upstream of a node, nested: equal for two prompts that compute the same there, and fit for JSON.
 
-    Node ids and titles leave no trace, so that a graph which was renumbered, or moved into a subgraph ("1:2:3"), stays
-    the same. `inputs` are the node's own inputs that count; None for all. A node that is reached twice is written out
-    once and then referred to by the order of its first appearance, so that the text stays as short as the graph.
+    A node is `{"class": ..., "inputs": {name: {"value": ...} | {"link": node, "output": number}}}` with its inputs in
+    alphabetical order. Ids and titles leave no trace, so that a graph which was renumbered, or moved into a subgraph
+    ("1:2:3"), stays the same. `inputs` are the node's own inputs that count, None for all. A node that is reached a
+    second time is `{"again": k}`, k counting nodes in order of appearance, so that this stays as small as the graph.
     Raises FramedriftError where the prompt lacks a node or the links form a ring.
     """
     numbers: dict[str, int] = {}
-    open_nodes: set[str] = set()
+    open_nodes: list[str] = []
 
-    def describe(current: str, only: list[str] | None) -> Any:
+    def describe(current: str, only: list[str] | None) -> dict[str, Any]:
         if current in open_nodes:
-            raise FramedriftError(f"Node {current} feeds itself through its own inputs.")
+            ring = " -> ".join([*open_nodes[open_nodes.index(current) :], current])
+            raise FramedriftError(f"The workflow's links form a ring: {ring}.")
         if current in numbers:
-            return {"node": numbers[current]}
+            return {"again": numbers[current]}
         if current not in prompt:
             raise FramedriftError(f"The workflow links to node {current}, which it does not have.")
-        open_nodes.add(current)
-        node = prompt[current]
-        given = node.get("inputs", {})
-        described = {
-            name: [describe(value[0], None), value[1]] if is_link(value) else {"value": value}
-            for name, value in sorted(given.items())
-            if only is None or name in only
-        }
-        open_nodes.remove(current)
+        open_nodes.append(current)
         numbers[current] = len(numbers)
-        return {"class": node.get("class_type"), "inputs": described}
+        described: dict[str, Any] = {}
+        for name, value in sorted(prompt[current].get("inputs", {}).items()):
+            if only is None or name in only:
+                link = is_link(value)
+                described[name] = {"link": describe(value[0], None), "output": value[1]} if link else {"value": value}
+        open_nodes.pop()
+        return {"class": prompt[current].get("class_type"), "inputs": described}
 
-    return json.dumps(describe(node_id, inputs), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return describe(node_id, inputs)
