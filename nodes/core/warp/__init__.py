@@ -1,7 +1,118 @@
 """Moves pictures as the camera moves."""
 
-from .affine import motion_matrix
-from .deforum import warp_deforum
-from .types import Warped, WarpSettings
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
 
-__all__ = ["WarpSettings", "Warped", "motion_matrix", "warp_deforum"]
+from ..camera.motion import Track, Track2D, Track3D
+from ..depth.range import disparity_to_depth, equalise
+from ..errors import FramedriftError
+from .affine import motion_matrix, outside_frame, warp_plane
+from .deforum import deforum_grid, warp_deforum
+from .project import warp_pinhole
+from .sample import sample
+from .types import Warped, WarpSettings, unmoved
+
+__all__ = ["WarpSettings", "Warped", "motion_matrix", "warp", "warp_deforum", "warp_pinhole", "warp_plane"]
+
+
+def warp(
+    image: Tensor,
+    track: Track,
+    source: int,
+    target: int,
+    disparity: Tensor | None = None,
+    settings: WarpSettings | None = None,
+) -> Warped:
+    """The picture of frame `source` moved to where the camera is at frame `target`, in one resampling.
+
+    At rest the very same pixels come back. Holes come filled from the background side.
+
+    Convention: `track` is a `Track2D` for pictures of the image's size, or a `Track3D`; either order of the frames is
+    fine, and they need not be neighbours.
+
+    Args:
+        image: (B, C, H, W), 0..1.
+        track: the camera.
+        source: frame of the image.
+        target: frame to make.
+        disparity: (B or 1, 1, h, w) in 0..1, larger is nearer; resized to the image. None is a plane at `near`.
+            Without effect in 2D.
+        settings: how to warp; the defaults if None.
+
+    Raises:
+        FramedriftError: a frame outside the track, or a picture of another size than the 2D track's.
+    """
+    settings = settings or WarpSettings()
+    if track.at_rest(source, target):
+        return unmoved(image)
+    size = (image.shape[-2], image.shape[-1])
+    step = track.step(source, target)
+    if isinstance(track, Track2D):
+        if tuple(track.size) != size:
+            raise FramedriftError(
+                f"the camera was set up for {track.size[1]}x{track.size[0]} pixels, the image has {size[1]}x{size[0]}"
+            )
+        return warp_plane(image, step, settings.border, settings.sampling)
+    if not isinstance(track, Track3D):
+        raise FramedriftError(f"camera: a {type(track).__name__} is no camera track that a warp knows")
+    if disparity is not None:
+        disparity = fit_disparity(disparity.to(image.device), size)
+    fov_from, fov_to = float(track.fov_deg[source]), float(track.fov_deg[target])
+    if settings.projection == "deforum":
+        return _warp_deforum(image, step, disparity, fov_to, settings)
+    if disparity is None:
+        depth = torch.full((1, 1, *size), settings.near, device=image.device)
+    else:
+        depth = disparity_to_depth(disparity, settings.near, settings.far)
+    return warp_pinhole(image, depth, step, fov_from, fov_to, settings.border, settings.sampling)
+
+
+def fit_disparity(disparity: Tensor, size: tuple[int, int]) -> Tensor:
+    """The disparity, (B, 1, h, w), at another size (h, w), bilinear; values that are not finite count as farthest (0).
+
+    Raises:
+        FramedriftError: it is not of the shape (B, 1, h, w).
+    """
+    if disparity.ndim != 4 or disparity.shape[1] != 1:
+        raise FramedriftError(f"disparity: the shape {tuple(disparity.shape)} is not (B, 1, H, W)")
+    disparity = torch.nan_to_num(disparity.float(), nan=0.0, posinf=1.0, neginf=0.0)
+    if tuple(disparity.shape[-2:]) == tuple(size):
+        return disparity
+    return functional.interpolate(disparity, size=size, mode="bilinear", align_corners=False)
+
+
+def _warp_deforum(
+    image: Tensor, step: np.ndarray, disparity: Tensor | None, fov_deg: float, settings: WarpSettings
+) -> Warped:
+    batch, _, height, width = image.shape
+    equal = None if disparity is None else equalise(disparity)
+    grid = deforum_grid(step, equal, (height, width), fov_deg, 1.0, image.device)
+    x = torch.add(grid[..., 0] * (width / 2), (width - 1) / 2)
+    y = torch.add(grid[..., 1] * (height / 2), (height - 1) / 2)
+    moved = sample(image, x, y, settings.sampling, settings.border)
+    holes = torch.zeros_like(x)
+    if settings.border in ("replicate", "zeros"):
+        holes = outside_frame(x, y, (height, width)).float()
+    shape = (batch, 1, height, width)
+    grown = _area_ratio(x, y)
+    return Warped(moved, holes[:, None].expand(shape).contiguous(), grown[:, None].expand(shape).contiguous())
+
+
+def _area_ratio(x: Tensor, y: Tensor) -> Tensor:
+    # How much larger a pixel's content is than in the source: one over the area that neighbouring readings span.
+    if min(x.shape[-2:]) < 2:
+        return torch.ones_like(x)
+    across_x, across_y = _slope(x, -1), _slope(y, -1)
+    down_x, down_y = _slope(x, -2), _slope(y, -2)
+    area = (across_x * down_y).sub_(across_y * down_x).abs_()
+    return area.clamp_(min=1 / 64).reciprocal_()
+
+
+def _slope(values: Tensor, axis: int) -> Tensor:
+    inner = torch.diff(values, dim=axis)
+    first = inner.narrow(axis, 0, 1)
+    padded = torch.cat((first, inner, inner.narrow(axis, inner.shape[axis] - 1, 1)), axis)
+    length = values.shape[axis]
+    return (padded.narrow(axis, 0, length) + padded.narrow(axis, 1, length)).mul_(0.5)

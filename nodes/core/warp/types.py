@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from ..errors import FramedriftError
@@ -67,3 +68,9 @@ def check_choice(name: str, value: str, choices: tuple[str, ...]) -> str:
     if value not in choices:
         raise FramedriftError(f"{name}: {value!r} is not known; choose one of {', '.join(choices)}")
     return value
+
+
+def unmoved(image: Tensor) -> Warped:
+    """The very same pixels, (B, C, H, W), with no holes and magnification 1."""
+    still = torch.ones_like(image[:, :1], dtype=torch.float32)
+    return Warped(image, torch.zeros_like(still), still)

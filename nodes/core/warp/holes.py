@@ -1,0 +1,101 @@
+"""Fills what a moving camera uncovers, from the background side."""
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from .splat import Reprojection
+
+# A mirrored background may be this much nearer than the pixel at the hole's edge before it counts as another thing.
+_NEARER = 1.1
+# Multiples of these spread evenly over the unit square whatever the picture's size: an ordered dither.
+_DITHER_X, _DITHER_Y = 0.7548776662466927, 0.5698402909980532
+
+
+def march(visible: Tensor, forward: Reprojection) -> tuple[Tensor, Tensor]:
+    """For each hole that has background beside it, the first background pixel.
+
+    Near things move over the background along the lines through the epipole, and uncover what lies behind them; so
+    the background is found by going against their motion. All paths are followed at once, doubling their length.
+
+    Convention: pixels are numbered in (B, h, w) order, row by row.
+
+    Args:
+        visible: (B, h, w) bool.
+        forward: source view to target view.
+
+    Returns:
+        hidden: (N,) numbers of the holes for which there is a background.
+        behind: (N,) the background pixel of each.
+    """
+    batch, height, width = visible.shape
+    hidden = (~visible).flatten().nonzero()[:, 0]
+    shift_x, shift_y, shift_z = forward.shift
+    if not len(hidden) or len(hidden) == visible.numel() or max(abs(shift_x), abs(shift_y), abs(shift_z)) < 1e-12:
+        return hidden[:0], hidden[:0]
+    place = hidden % (height * width)
+    x, y = place % width, place // width
+    along_x = (x - (width - 1) / 2) * shift_z - shift_x
+    along_y = (y - (height - 1) / 2) * shift_z - shift_y
+    longest = torch.maximum(along_x.abs(), along_y.abs()).clamp(min=1e-12)
+    dither = (x * _DITHER_X + y * _DITHER_Y) % 1.0
+    next_x = x + torch.floor(along_x / longest + dither).long()
+    next_y = y + torch.floor(along_y / longest + dither).long()
+    leaves = (next_x < 0) | (next_x >= width) | (next_y < 0) | (next_y >= height)
+    behind = torch.where(leaves, hidden, hidden - place + next_y * width + next_x)
+    pointer = torch.arange(visible.numel(), device=visible.device)
+    for _ in range(math.ceil(math.log2(max(height, width))) + 1):
+        pointer[hidden] = behind
+        behind = pointer[behind]
+    found = visible.flatten()[behind]
+    return hidden[found], behind[found]
+
+
+def uncover(image: Tensor, inverse_depth: Tensor, visible: Tensor, hidden: Tensor, behind: Tensor) -> Tensor:
+    """Writes the background into holes, mirrored at their edge where there is room for it, and returns the image.
+
+    Args:
+        image: (B, C, h, w); written to.
+        inverse_depth: (B, h, w) of the target.
+        visible: (B, h, w) bool.
+        hidden: (N,) pixel numbers, from `march`.
+        behind: (N,) pixel numbers, from `march`.
+    """
+    if not len(hidden):
+        return image
+    batch, channels, height, width = image.shape
+    start = hidden - hidden % (height * width)
+    x = 2 * (behind % width) - hidden % width
+    y = 2 * ((behind - start) // width) - (hidden - start) // width
+    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    mirrored = torch.where(inside, start + y * width + x, behind)
+    depth = inverse_depth.flatten()
+    fits = visible.flatten()[mirrored] & (depth[mirrored] <= _NEARER * depth[behind])
+    taken = torch.where(fits, mirrored, behind)
+    picture, place = taken // (height * width), taken % (height * width)
+    flat = image.view(batch, channels, -1)
+    flat[picture, :, hidden % (height * width)] = flat[picture, :, place]
+    return image
+
+
+def fill_inverse_depth(inverse_depth: Tensor, known: Tensor) -> Tensor:
+    """Inverse depths with the unknown ones taken smoothly from those about them, (B, h, w).
+
+    Averages go down a pyramid and come back up where there is nothing finer. Where nothing at all is known, the scene
+    is taken to be infinitely far.
+    """
+    if bool(known.all()):
+        return inverse_depth
+    levels = [(torch.where(known, inverse_depth, 0.0)[:, None], known.float()[:, None])]
+    while max(levels[-1][0].shape[-2:]) > 1:
+        levels.append(tuple(functional.avg_pool2d(part, 2, ceil_mode=True) for part in levels[-1]))
+    filled = None
+    for total, weight in reversed(levels):
+        mean = total / weight.clamp(min=1e-12)
+        if filled is not None:
+            coarse = functional.interpolate(filled, size=mean.shape[-2:], mode="bilinear", align_corners=False)
+            mean = torch.where(weight > 0, mean, coarse)
+        filled = mean
+    return torch.where(known, inverse_depth, levels[0][0] if filled is None else filled[:, 0])

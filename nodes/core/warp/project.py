@@ -1,0 +1,137 @@
+"""The pinhole warp: near things hide far ones, and what was hidden comes out as a hole."""
+
+import math
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..camera.lens import check_fov, focal_length
+from ..errors import FramedriftError
+from .affine import outside_frame
+from .holes import fill_inverse_depth, march, uncover
+from .sample import sample
+from .splat import NEAREST, Reprojection, close_cracks, dilate, throw
+from .types import BORDERS, SAMPLINGS, Warped, check_choice, unmoved
+
+# Two depths that differ by less than this share are one surface.
+SAME_SURFACE = 0.03
+# What lies infinitely far: small, but not 0, which means that there is nothing.
+_INFINITE = 1e-9
+_WIDEST_CRACK = 4
+
+
+def warp_pinhole(
+    image: Tensor,
+    depth: Tensor,
+    step: np.ndarray | Tensor,
+    fov_deg: float,
+    fov_to_deg: float | None = None,
+    border: str = "replicate",
+    sampling: str = "bicubic",
+) -> Warped:
+    """The picture seen by a camera that has moved, each pixel sampled once.
+
+    The depth is thrown forward into a z-buffer, cracks in it are closed where the source bears them out, and each
+    target pixel looks back through it at the source. Holes are filled from the background side.
+
+    Convention: `fov_deg` is vertical, pixels are square; x right, y down, z forward; `step` takes coordinates in the
+    source's camera to the target's. What comes from outside the source's frame is a hole with the borders "replicate"
+    and "zeros"; with "wrap" and "reflect" it is a picture.
+
+    Args:
+        image: (B, C, H, W), 0..1.
+        depth: (B or 1, 1, H, W) in scene units. Where it is not above 0, there is nothing; infinite is allowed.
+        step: (4, 4), a rotation and a translation in scene units.
+        fov_deg: field of view of the source.
+        fov_to_deg: field of view of the target; the source's by default.
+        border: what lies beyond the frame, one of `types.BORDERS`.
+        sampling: one of `types.SAMPLINGS`.
+
+    Raises:
+        FramedriftError: depth of another size, a lens that is none, a step that is no rigid motion.
+    """
+    check_choice("border", border, BORDERS)
+    check_choice("sampling", sampling, SAMPLINGS)
+    motion = _rigid(step)
+    fov_to = check_fov(fov_deg if fov_to_deg is None else fov_to_deg)
+    batch, _, height, width = image.shape
+    if depth.shape[-2:] != image.shape[-2:] or len(depth) not in (1, batch):
+        raise FramedriftError(f"depth: {tuple(depth.shape)} does not fit the image's {tuple(image.shape)}")
+    image = image.float()
+    if np.array_equal(motion, np.eye(4)) and fov_to == fov_deg:
+        return unmoved(image)
+
+    focal_from, focal_to = focal_length(fov_deg, height), focal_length(fov_to, height)
+    inverse = np.eye(4)
+    inverse[:3, :3] = motion[:3, :3].T
+    inverse[:3, 3] = -motion[:3, :3].T @ motion[:3, 3]
+    forward = Reprojection(motion, focal_from, focal_to, (height, width), image.device)
+    back = Reprojection(inverse, focal_to, focal_from, (height, width), image.device)
+
+    source = _inverse_depth(depth.to(image.device)[:, 0]).expand(batch, height, width)
+    target, visible = _visible_surface(source, forward, back, focal_to / focal_from)
+    hidden, behind = march(visible, forward)
+    target.view(-1)[hidden] = target.view(-1)[behind]
+    uncovered = torch.zeros_like(visible)
+    uncovered.view(-1)[hidden] = True
+    target = fill_inverse_depth(target, visible | uncovered)
+    dx, dy, w = back(target)
+    x, y = dx + (back.x + (width - 1) / 2), dy + (back.y + (height - 1) / 2)
+    moved = uncover(sample(image, x, y, sampling, border), target, visible, hidden, behind)
+    holes = ~visible
+    if border in ("wrap", "reflect"):
+        holes &= uncovered | ~outside_frame(x, y, (height, width))
+    # Area ratio of a patch that faces the source's camera: det(H) / (h3 . s)^3 of its homography.
+    nod = float(motion[:3, 2] @ motion[:3, 3])
+    grown = torch.add(w, target, alpha=nod).mul_(w * w).mul_((focal_to / focal_from) ** 2).clamp_(min=0)
+    return Warped(moved, holes.float()[:, None], grown[:, None])
+
+
+def _visible_surface(
+    source: Tensor, forward: Reprojection, back: Reprojection, zoom: float
+) -> tuple[Tensor, Tensor]:
+    # The inverse depth that each target pixel sees, and where it sees any. Closing a crack is a guess, and it holds
+    # only where the source has that depth at the place which the guess looks back at: so true gaps stay open, and what
+    # shows through the cracks of a near thing is covered.
+    height, width = source.shape[-2:]
+    landed = throw(source, forward)
+    nearest = float(source.max()) * forward.shift[2] + float(forward.turn[2, 2])
+    spread = zoom / max(nearest, 1e-3)
+    near = close_cracks(landed, min(max(math.ceil((1.2 * spread - 1) / 2), 1), _WIDEST_CRACK))
+    guessed = near > landed * (1 + SAME_SURFACE)
+    surface = torch.where(guessed, near, landed)
+    dx, dy, w = back(surface)
+    x, y = dx + (back.x + (width - 1) / 2), dy + (back.y + (height - 1) / 2)
+    expected = surface / w
+    column, row = x.round().clamp_(0, width - 1), y.round().clamp_(0, height - 1)
+    place = (row.long() * width).add_(column.long())
+    there = source.flatten(1).gather(1, place.flatten(1)).view_as(source)
+    borne_out = ((there - expected).abs() <= SAME_SURFACE * expected) & ~outside_frame(x, y, (height, width))
+    surface = torch.where(guessed & ~borne_out, landed, surface)
+    visible = surface > 0
+    # The z-buffer knows a point half a pixel away; the source's own depth where this pixel looks makes it exact.
+    smooth = sample(source[:, None], x, y, "bilinear", "replicate")[:, 0]
+    same = (smooth - expected).abs() <= SAME_SURFACE * expected
+    shift = back.shift[2]
+    exact = smooth * back.plane(2)
+    exact = exact / (1.0 - smooth * shift).clamp(min=NEAREST) if shift else exact
+    surface = torch.where(visible & same, exact, surface)
+    # Beside a hole, a pixel whose reading mixes two surfaces carries the colour of what has gone: it goes too.
+    mixed = visible & ~same & dilate(~visible)
+    return surface.masked_fill_(mixed, 0.0), visible & ~mixed
+
+
+def _inverse_depth(depth: Tensor) -> Tensor:
+    depth = depth.float()
+    return torch.where(depth > 0, (1.0 / depth).clamp(min=_INFINITE), 0.0)
+
+
+def _rigid(step: np.ndarray | Tensor) -> np.ndarray:
+    motion = np.asarray(step.detach().cpu() if isinstance(step, Tensor) else step, dtype=np.float64)
+    if motion.shape != (4, 4) or not np.isfinite(motion).all():
+        raise FramedriftError("step: the camera's motion must be a 4x4 matrix of finite numbers")
+    turn = motion[:3, :3]
+    if np.abs(turn @ turn.T - np.eye(3)).max() > 1e-4 or np.linalg.det(turn) < 0:
+        raise FramedriftError("step: the camera's motion must be a rotation and a translation, without scale or mirror")
+    return motion

@@ -1,0 +1,117 @@
+"""Throws a depth map forward, so that near things hide far ones."""
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+# A point whose depth shrinks to less than this share of what it was is behind the camera or as good as on its lens.
+NEAREST = 1e-4
+
+
+class Reprojection:
+    """How the pixels of one view lie in another.
+
+    Convention: a pixel of index (x, y) and inverse depth q = 1 / z in the first view lies in the second at
+    (x + dx, y + dy), and its inverse depth there is q / w. Both views have square pixels, their principal point in the
+    middle, x right, y down, z forward. Displacements, not positions, are computed: they keep float32's precision where
+    they are small, and a shift by whole pixels is exact.
+
+    Args:
+        step: (4, 4) rigid motion from the first camera's coordinates to the second's.
+        focal_from: focal length of the first view in pixels.
+        focal_to: focal length of the second.
+        size: (h, w) of both.
+        device: where to compute.
+    """
+
+    def __init__(
+        self, step: np.ndarray, focal_from: float, focal_to: float, size: tuple[int, int], device: torch.device
+    ) -> None:
+        height, width = size
+        camera_to = np.diag([focal_to, focal_to, 1.0])
+        turn = camera_to @ step[:3, :3] @ np.diag([1 / focal_from, 1 / focal_from, 1.0])
+        (a, b, c), (d, e, f), (g, h, i) = turn.tolist()
+        self.shift = tuple((camera_to @ step[:3, 3]).tolist())
+        self.turn = turn
+        x = torch.arange(width, dtype=torch.float64, device=device)[None, None, :] - (width - 1) / 2
+        y = torch.arange(height, dtype=torch.float64, device=device)[None, :, None] - (height - 1) / 2
+        self.x, self.y = x.float(), y.float()
+        crossed = (x * y).float() if g or h else None
+        self._row = ((a - i) * x + c - g * x**2).float(), (d * x).float(), (g * x + i).float()
+        self._column = (b * y).float(), ((e - i) * y + f - h * y**2).float(), (h * y).float()
+        self._crossed = (crossed, -h), (crossed, -g), (None, 0.0)
+
+    def plane(self, axis: int) -> Tensor:
+        """The part of a numerator that does not depend on depth, broadcastable to (1, h, w): 0 dx, 1 dy, 2 w."""
+        row, column, (crossed, factor) = self._row[axis], self._column[axis], self._crossed[axis]
+        if crossed is not None and factor:
+            return (row + column).add_(crossed, alpha=factor)
+        if not bool(column.any()):
+            return row
+        return row + column if bool(row.any()) else column
+
+    def __call__(self, inverse_depth: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """dx, dy, w for (B, h, w) inverse depths; w is at least `NEAREST`, and there the point is not to be seen."""
+        shift_x, shift_y, shift_z = self.shift
+        w = _plus(self.plane(2), inverse_depth, shift_z).clamp(min=NEAREST)
+        over = 1.0 / w
+        move_x = _plus(self.plane(0), inverse_depth, shift_x - self.x * shift_z if shift_z else shift_x)
+        move_y = _plus(self.plane(1), inverse_depth, shift_y - self.y * shift_z if shift_z else shift_y)
+        return move_x * over, move_y * over, w
+
+
+def _plus(plane: Tensor, inverse_depth: Tensor, factor: Tensor | float) -> Tensor:
+    if isinstance(factor, Tensor):
+        return torch.addcmul(plane, inverse_depth, factor)
+    return torch.add(plane, inverse_depth, alpha=factor) if factor else plane
+
+
+def throw(inverse_depth: Tensor, forward: Reprojection) -> Tensor:
+    """The nearest inverse depth that lands on each target pixel, (B, h, w); 0 where none does.
+
+    Convention: a source pixel lands on the one target pixel whose centre is nearest.
+
+    Args:
+        inverse_depth: (B, h, w), 0 where there is nothing.
+        forward: source view to target view.
+    """
+    batch, height, width = inverse_depth.shape
+    dx, dy, w = forward(inverse_depth)
+    offset_x, offset_y = (width - 1) / 2, (height - 1) / 2
+    x = (dx + (forward.x + offset_x)).round_()
+    y = (dy + (forward.y + offset_y)).round_()
+    seen = (x >= 0) & (x < width) & (y >= 0) & (y < height) & (w > NEAREST) & (inverse_depth > 0)
+    # One cell more than there are pixels takes what is not to be seen.
+    nowhere = batch * height * width
+    place = y.mul_(width).add_(x) if height * width < 2**24 else y.double() * width + x
+    index = torch.where(seen, place, -1.0).long()
+    if batch > 1:
+        index = index + torch.arange(batch, device=index.device)[:, None, None] * (height * width)
+        index = torch.where(seen, index, nowhere)
+    else:
+        index = torch.where(seen, index, nowhere)
+    landed = torch.zeros(nowhere + 1, device=inverse_depth.device)
+    landed.scatter_reduce_(0, index.flatten(), (inverse_depth / w).expand(index.shape).flatten(), "amax")
+    return landed[:nowhere].view(batch, height, width)
+
+
+def close_cracks(near: Tensor, radius: int = 1) -> Tensor:
+    """Morphological closing of a (B, h, w) map of inverse depth: gaps up to 2 * radius wide take what is about them."""
+    return -_dilate(-_dilate(near, radius, 0.0), radius, -torch.inf)
+
+
+def _dilate(values: Tensor, radius: int, beyond: float) -> Tensor:
+    for _ in range(radius):
+        for axis in (-1, -2):
+            pad = (1, 1) if axis == -1 else (0, 0, 1, 1)
+            wide = functional.pad(values, pad, value=beyond)
+            length = values.shape[axis]
+            left, middle, right = (wide.narrow(axis, start, length) for start in (0, 1, 2))
+            values = torch.maximum(torch.maximum(left, middle), right)
+    return values
+
+
+def dilate(mask: Tensor, radius: int = 1) -> Tensor:
+    """A (B, h, w) bool mask grown by `radius` pixels in the eight directions."""
+    return _dilate(mask.to(torch.uint8), radius, 0) > 0
