@@ -7,6 +7,7 @@ Every name here means the same in both worlds. Images that go in and out are cor
 from __future__ import annotations
 
 import importlib.util
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ __all__ = [
     "check_bounds",
     "check_interrupted",
     "empty_latent",
+    "file_metadata",
     "input_directory",
     "io",
     "latent_previewer",
@@ -403,6 +405,17 @@ def metadata_allowed() -> bool:
     from .headless import folders
 
     return folders.current().metadata
+
+
+def file_metadata(hidden: Any) -> dict[str, str]:
+    """What goes into a file so that the page can open it again: "prompt" and "workflow" as JSON; {} where not allowed.
+
+    `hidden` is a running node's `cls.hidden`, with Hidden.prompt and Hidden.extra_pnginfo asked for.
+    """
+    if not metadata_allowed() or hidden is None:
+        return {}
+    texts = {"prompt": hidden.prompt, **(hidden.extra_pnginfo or {})}
+    return {key: json.dumps(value) for key, value in texts.items() if value}
 
 
 def save_path(prefix: str, extension: str, size: tuple[int, int], folder: str = "output") -> tuple[Path, Any]:
