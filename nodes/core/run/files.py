@@ -38,7 +38,7 @@ def beside(path: Path) -> Iterator[Path]:
     The temporary name ends as `path` does, because encoders choose the format by it, and starts with a dot. The
     block syncs what it wrote if it must outlive a power cut.
     """
-    temporary = path.with_name(f".{path.stem}{TEMPORARY}{path.suffix}")
+    temporary = path.with_name(f".{path.stem}.{os.getpid()}{TEMPORARY}{path.suffix}")
     try:
         yield temporary
         replace(temporary, path)
@@ -106,3 +106,27 @@ def ensure_space(path: Path, bytes_needed: int) -> None:
 def megabytes(count: int) -> int:
     """Whole MB, rounded up, at least 1."""
     return max(1, -(-count // MIB))
+
+
+@contextlib.contextmanager
+def readable_errors(action: str, place: Path, needed: int = 0) -> Iterator[None]:
+    """Turns what the system says of a file into a sentence: what could not be done, where, and what helps.
+
+    Args:
+        action: as `write frame 3 of run x`.
+        place: the folder.
+        needed: the bytes that it takes.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL_DISK or getattr(error, "winerror", None) in (39, 112):
+            reason = (
+                f"the disk is full or a limit is reached (about {megabytes(needed)} MB are needed, "
+                f"{free_bytes(place) // MIB} MB are free). Make room and queue again"
+            )
+        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+            reason = f"writing there is not allowed ({error})"
+        else:
+            reason = str(error)
+        raise FramedriftError(f"Could not {action} in {place}: {reason}; everything written before is kept.") from error

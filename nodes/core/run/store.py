@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import errno
 import json
 import logging
 import os
@@ -16,7 +14,7 @@ import numpy as np
 import torch
 
 from ..errors import FramedriftError
-from .files import FULL_DISK, MIB, ensure_space, free_bytes, megabytes, sweep, write_atomic
+from .files import ensure_space, readable_errors, sweep, write_atomic
 from .folder import CHECKED_ON_OPENING, Layout, RunFrames, check_pictures, new_manifest, read_manifest, write_manifest
 from .journal import Journal, read_lines, to_line
 from .names import MANIFEST, claim_folder, inside
@@ -345,27 +343,3 @@ def discard(layout: Layout) -> None:
     for folder in (layout.frames, layout.depths, layout.path):
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()
-
-
-@contextlib.contextmanager
-def readable_errors(action: str, place: Path, needed: int = 0) -> Iterator[None]:
-    """Turns what the system says of a file into a sentence: what could not be done, where, and what helps.
-
-    Args:
-        action: as `write frame 3 of run x`.
-        place: the folder.
-        needed: the bytes that it takes.
-    """
-    try:
-        yield
-    except OSError as error:
-        if error.errno in FULL_DISK or getattr(error, "winerror", None) in (39, 112):
-            reason = (
-                f"the disk is full or a limit is reached (about {megabytes(needed)} MB are needed, "
-                f"{free_bytes(place) // MIB} MB are free). Make room and queue again"
-            )
-        elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-            reason = f"writing there is not allowed ({error})"
-        else:
-            reason = str(error)
-        raise FramedriftError(f"Could not {action} in {place}: {reason}; everything written before is kept.") from error
