@@ -32,8 +32,8 @@ class FrameFeedbackSampler(io.ComfyNode):
             display_name="Frame Feedback Sampler",
             category="Framedrift/sampling",
             description="Deforum's loop: every frame is the one before it, moved by the camera and diffused again "
-            "under settings that change over time. Each frame is written to disk as it is made; an interrupted animation "
-            "goes on where it stopped when the same graph is queued again.",
+            "under settings that change over time. Each frame is written to disk as it is made; an interrupted "
+            "animation goes on where it stopped when the same graph is queued again.",
             search_aliases=[
                 "deforum",
                 "deforum sampler",
