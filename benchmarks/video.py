@@ -80,7 +80,7 @@ def main() -> None:
             1 if sys.platform == "darwin" else 1024
         )
         print(
-            f"peak memory while encoding {given.frames} frames of {given.size}x{given.size}: {grown:.0f} MiB above start"
+            f"peak memory while encoding {given.frames} frames at {given.size}: {grown:.0f} MiB above start"
         )
         frames = list(scene(given.frames, given.size))
         raw = [frame.mul(255).round().byte().numpy().tobytes() for frame in frames]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -128,3 +128,74 @@ def as_frames(value: Frames | torch.Tensor, fps: float = DEFAULT_FPS) -> Frames:
     if isinstance(value, torch.Tensor):
         return BatchFrames(value, fps)
     raise FramedriftError(f"frames: needs FRAMES or IMAGE, got {type(value).__name__}")
+
+
+class Timeline:
+    """Frames at the pace of their animation: an item is shown until the next one's time.
+
+    The frames of a run at cadence 3 are 0, 3, 6 ...; played one after the other they would run three times too fast
+    and out of step with sound. Iterating gives a (H, W, C) picture for every animation frame from the first item's to
+    the last one's; each item is loaded once.
+    """
+
+    def __init__(self, frames: Frames) -> None:
+        """Takes the frames; FramedriftError where there are none."""
+        if not len(frames):
+            raise FramedriftError("frames: there are none.")
+        self._frames = frames
+        self.fps = frames.fps
+        self.size = frames.size
+
+    def __len__(self) -> int:
+        return self._frames.indices[-1] - self._frames.indices[0] + 1
+
+    def __iter__(self) -> Iterator[torch.Tensor]:
+        indices = self._frames.indices
+        for item, (index, following) in enumerate(pairwise((*indices, indices[-1] + 1))):
+            picture = self._frames[item]
+            for _ in range(index, following):
+                yield picture
+
+
+def gather(
+    frames: Frames,
+    start: int = 0,
+    count: int = 0,
+    every_nth: int = 1,
+    max_bytes: int | None = None,
+    on_frame: Callable[[int], None] | None = None,
+) -> torch.Tensor:
+    """Loads frames into one batch (B, H, W, 3), float32, 0..1.
+
+    Args:
+        frames: where they come from.
+        start: the first item.
+        count: how many at most; 0 for all.
+        every_nth: one item of every so many.
+        max_bytes: the largest batch that is made.
+        on_frame: called with the number of frames loaded.
+
+    Raises:
+        FramedriftError: no frame is chosen (naming `start`), or the batch would be larger than `max_bytes`.
+    """
+    items = range(start, len(frames), every_nth)[: count or None]
+    if not items:
+        raise FramedriftError(f"start: is {start}, but there are {len(frames)} frames, counted from 0.")
+    height, width = frames.size
+    needed = len(items) * height * width * 3 * 4
+    if max_bytes is not None and needed > max_bytes:
+        raise FramedriftError(
+            f"frames: {len(items)} images of {width}x{height} take {needed / 2**30:.2f} GiB of memory, more than max_gib "
+            f"({max_bytes / 2**30:.2f}). Take fewer with count or every_nth, or raise max_gib."
+        )
+    batch = torch.empty(len(items), height, width, 3)
+    for number, item in enumerate(items):
+        picture = frames[item]
+        if tuple(picture.shape[:2]) != (height, width):
+            raise FramedriftError(
+                f"frames: frame {item} is {picture.shape[1]}x{picture.shape[0]}, the others are {width}x{height}."
+            )
+        batch[number] = picture[..., :3]
+        if on_frame:
+            on_frame(number + 1)
+    return batch
