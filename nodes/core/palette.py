@@ -1,0 +1,233 @@
+"""Words to colours: what the demo model understands of a prompt.
+
+Every word that is known gives the colours of a sky: high up, at the horizon, on the ground, of the clouds and of an
+accent. Colour names tint. Several words mix as distributions do: means average, and the distance between the words'
+colours adds to the variance. A word that is not known gives colours too, from its spelling, so that any text paints.
+"""
+
+import math
+import re
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from .errors import FramedriftError
+from .words import COLOURS, SCENES, STOP_WORDS
+
+VECTOR_SIZE = 24
+CONTRAST = 0.45
+"""Standard deviation along a palette's main colour axis, before the tone curve. All palettes share it, as guidance
+multiplies any difference between a prompt's variance and the neutral one."""
+NEUTRAL_SLOPE = 3.4
+NEUTRAL_STRETCH = 1.6
+PALETTE_BAND = 2.0
+NEUTRAL_BAND = 40.0
+
+_CLOUD_SHARE = 0.22
+_ACCENT = 0.07
+_FLOOR = 0.01
+
+
+@dataclass(frozen=True)
+class Palette:
+    """The parameters of a field, all before the tone curve.
+
+    stops: mean colours at zenith, horizon and ground, three rows of RGB.
+    covariance: of the colours, three rows; its largest eigenvalue is CONTRAST squared.
+    slope, stretch, band: see `field.spectrum`.
+    """
+
+    stops: tuple[tuple[float, ...], ...]
+    covariance: tuple[tuple[float, ...], ...]
+    slope: float = NEUTRAL_SLOPE
+    stretch: float = NEUTRAL_STRETCH
+    band: float = PALETTE_BAND
+
+
+NEUTRAL = Palette(
+    stops=((0.0,) * 3,) * 3,
+    covariance=tuple(tuple(CONTRAST**2 * (i == j) for j in range(3)) for i in range(3)),
+    band=NEUTRAL_BAND,
+)
+"""What an empty prompt means: any colour in any direction. It weighs every palette's main axis alike, so that guidance
+(cfg) moves a picture towards its prompt's colours without amplifying its clouds."""
+
+
+@dataclass(frozen=True)
+class _Look:
+    stops: np.ndarray
+    covariance: np.ndarray
+    slope: float
+    stretch: float
+
+
+def _before_tone(colour: str) -> np.ndarray:
+    rgb = np.array([int(colour[i : i + 2], 16) for i in (0, 2, 4)]) / 255
+    return np.arctanh(np.clip(rgb * 2 - 1, -0.94, 0.94))
+
+
+def _look(colours: str, slope: float = 0.0, stretch: float = 1.0) -> _Look:
+    zenith, horizon, ground, cloud, accent = (_before_tone(colour) for colour in colours.split())
+    stops = np.stack((zenith, horizon, ground))
+    sky = (zenith + horizon) / 2
+    main = _unit(cloud - sky)
+    side = accent - sky
+    side = _unit(side - main * (side @ main))
+    covariance = CONTRAST**2 * (np.outer(main, main) + _ACCENT * np.outer(side, side))
+    return _Look(
+        stops + _CLOUD_SHARE * (cloud - stops), covariance, NEUTRAL_SLOPE + slope, math.log(NEUTRAL_STRETCH * stretch)
+    )
+
+
+def _unit(direction: np.ndarray) -> np.ndarray:
+    length = float(np.linalg.norm(direction))
+    return direction / length if length > 1e-6 else np.full(3, 1 / math.sqrt(3))
+
+
+def _tint(colour: str) -> _Look:
+    rgb = np.array([int(colour[i : i + 2], 16) for i in (0, 2, 4)])
+    shades = (rgb * 0.45, rgb * 0.75 + 40, rgb * 0.3, rgb * 0.8 + 51, np.roll(rgb, 1) * 0.6 + 60)
+    return _look(" ".join("".join(f"{int(v):02x}" for v in np.clip(shade, 0, 255)) for shade in shades))
+
+
+def _invented(text: str) -> _Look:
+    """Colours from a spelling: two hues a third of the circle apart, one lightness for the sky and one for clouds."""
+    digest = zlib.crc32(text.encode("utf-8", "surrogatepass"))
+    hue, turn, light = (digest & 0x3FF) / 1024, 0.12 + (digest >> 10 & 0xFF) / 256 * 0.38, (digest >> 18 & 0xFF) / 255
+    sky = _hsv(hue, 0.75, 0.35 + 0.3 * light)
+    near = _hsv(hue + turn / 2, 0.45, 0.75 + 0.2 * light)
+    cloud = _hsv(hue + turn, 0.3 + 0.2 * (1 - light), 0.95)
+    return _look(" ".join((sky, near, _hsv(hue + turn, 0.6, 0.22), cloud, _hsv(hue - turn, 0.7, 0.7))))
+
+
+def _hsv(hue: float, saturation: float, value: float) -> str:
+    channels = (
+        value * (1 - saturation * (1 - min(1, max(0, abs((hue * 6 - shift) % 6 - 3) - 1)))) for shift in (0, 2, 4)
+    )
+    return "".join(f"{round(255 * channel):02x}" for channel in channels)
+
+
+def weighted_words(text: str) -> list[tuple[str, float]]:
+    r"""Words of a prompt, lower case, with their weights: `(word:1.3)` weighs 1.3, `(word)` 1.1, nested ones multiply.
+
+    Never fails: unbalanced parentheses are read as far as they go, and `\(` is no weight.
+    """
+    words: list[tuple[str, float]] = []
+    starts: list[int] = []
+    for match in re.finditer(r"\\.|\(|:\s*(-?\d*\.?\d+)\s*\)|\)|[^\W\d_]+(?:['’][^\W\d_]+)*", text.lower()):
+        piece = match[0]
+        if piece == "(":
+            starts.append(len(words))
+        elif piece.endswith(")") and not piece.startswith("\\"):
+            if starts:
+                factor = 1.1 if match[1] is None else min(max(float(match[1]), 0.0), 10.0)
+                start = starts.pop()
+                words[start:] = [(word, weight * factor) for word, weight in words[start:]]
+        elif not piece.startswith("\\"):
+            words.append((piece, 1.0))
+    return words
+
+
+def _stem(word: str, table: dict[str, str] | dict[str, tuple]) -> str | None:
+    for form in (
+        word,
+        word.removesuffix("s"),
+        word.removesuffix("es"),
+        word.removesuffix("y"),
+        word.removesuffix("ing"),
+    ):
+        if form in table:
+            return form
+    return None
+
+
+def palette_vector(text: str) -> Tensor:
+    """A prompt as (VECTOR_SIZE,) float32: its palette's difference from NEUTRAL, so that zeros are the empty prompt.
+
+    Vectors may be blended linearly; `palette_from` reads any blend.
+    """
+    if not text.strip():
+        return torch.zeros(VECTOR_SIZE)
+    looks, unknown = [], []
+    for word, weight in weighted_words(text):
+        if (scene := _stem(word, SCENES)) is not None:
+            looks.append((weight, _look(*SCENES[scene])))
+        elif (colour := _stem(word, COLOURS)) is not None:
+            looks.append((0.6 * weight, _tint(COLOURS[colour])))
+        elif word not in STOP_WORDS:
+            unknown.append((weight, word))
+    if looks:
+        looks += [(0.04 * weight, _invented(word)) for weight, word in unknown]
+    else:
+        looks = [(weight, _invented(word)) for weight, word in unknown] or [(1.0, _invented(text))]
+    return _vector(_mix(looks))
+
+
+def _mix(looks: list[tuple[float, _Look]]) -> _Look:
+    weights = np.array([max(weight, 1e-6) for weight, _ in looks])
+    weights /= weights.sum()
+    stops = np.einsum("i,ijk->jk", weights, np.stack([look.stops for _, look in looks]))
+    covariance = np.einsum("i,ijk->jk", weights, np.stack([look.covariance for _, look in looks]))
+    for weight, (_, look) in zip(weights, looks, strict=True):
+        offset = look.stops - stops
+        covariance = covariance + weight * 0.2 * offset.T @ offset / 3
+    for row in range(3):
+        chroma = stops[row] - stops[row].mean()
+        wanted = 0.85 * sum(
+            weight * float(np.linalg.norm(look.stops[row] - look.stops[row].mean()))
+            for weight, (_, look) in zip(weights, looks, strict=True)
+        )
+        # Opposite colours would mix to grey.
+        stops[row] += chroma * (min(max(wanted / max(float(np.linalg.norm(chroma)), 1e-6), 1.0), 2.0) - 1)
+    slope = float(sum(w * look.slope for w, (_, look) in zip(weights, looks, strict=True)))
+    stretch = float(sum(w * look.stretch for w, (_, look) in zip(weights, looks, strict=True)))
+    return _Look(stops, covariance, slope, stretch)
+
+
+def _vector(look: _Look) -> Tensor:
+    top = float(np.linalg.eigvalsh(look.covariance)[-1])
+    covariance = look.covariance * (CONTRAST**2 / top) - np.asarray(NEUTRAL.covariance)
+    numbers = [*look.stops.ravel(), *covariance.ravel(), look.slope - NEUTRAL_SLOPE]
+    numbers += [look.stretch - math.log(NEUTRAL_STRETCH), PALETTE_BAND - NEUTRAL_BAND]
+    return torch.tensor(numbers + [0.0] * (VECTOR_SIZE - len(numbers)), dtype=torch.float32)
+
+
+def palette_from(vector: Tensor) -> Palette:
+    """The palette of a vector, of a blend of vectors, or of several tokens (T, VECTOR_SIZE), which count alike.
+
+    Raises: FramedriftError when the numbers are not this model's.
+    """
+    if vector.shape[-1] != VECTOR_SIZE:
+        raise FramedriftError(
+            f"the Procedural Model was given a conditioning of width {vector.shape[-1]}: encode its prompts with the "
+            "CLIP that the Procedural Model node gives"
+        )
+    numbers = np.nan_to_num(vector.detach().double().reshape(-1, VECTOR_SIZE).mean(0).cpu().numpy(), posinf=0, neginf=0)
+    covariance = numbers[9:18].reshape(3, 3) + np.asarray(NEUTRAL.covariance)
+    values, axes = np.linalg.eigh((covariance + covariance.T) / 2)
+    values = np.clip(values / max(values[-1], 1e-6), _FLOOR, 1) * CONTRAST**2
+    covariance = axes * values @ axes.T
+    return Palette(
+        stops=tuple(map(tuple, np.clip(numbers[:9], -3, 3).reshape(3, 3).tolist())),
+        covariance=tuple(map(tuple, covariance.tolist())),
+        slope=float(np.clip(NEUTRAL_SLOPE + numbers[18], 2, 4)),
+        stretch=float(np.clip(NEUTRAL_STRETCH * math.exp(np.clip(numbers[19], -2, 2)), 0.25, 8)),
+        band=float(np.clip(NEUTRAL_BAND + numbers[20], PALETTE_BAND, NEUTRAL_BAND)),
+    )
+
+
+def palettes_from(context: Tensor, negative: Sequence[bool]) -> list[Palette]:
+    """The palettes of a batch of conditionings (B, T, VECTOR_SIZE).
+
+    A negative one gives up its variances for the neutral ones and keeps half of its colours: guidance divides by the
+    negative's variance, and a palette has little of it off its main axis.
+    """
+    palettes = [palette_from(vector) for vector in context]
+    return [
+        replace(NEUTRAL, stops=tuple(tuple(value / 2 for value in stop) for stop in palette.stops)) if away else palette
+        for palette, away in zip(palettes, negative, strict=True)
+    ]
