@@ -14,7 +14,9 @@ def check_fov(fov_deg: float, name: str = "fov") -> float:
         FramedriftError: it is not a number between 0 and 180 degrees, both excluded.
     """
     if not (math.isfinite(fov_deg) and 0.0 < fov_deg < 180.0):
-        raise FramedriftError(f"{name}: a field of view of {fov_deg:g} degrees is no lens; it must lie between 0 and 180")
+        raise FramedriftError(
+            f"{name}: a field of view of {fov_deg:g} degrees is no lens; it must lie between 0 and 180"
+        )
     return float(fov_deg)
 
 

@@ -163,7 +163,9 @@ class _Schedules:
             curve = np.asarray(schedule.sample(num_frames, seed=seed, fps=fps), dtype=np.float64)
             bad = np.flatnonzero(~np.isfinite(curve))
             if bad.size:
-                raise FramedriftError(f"{name}: frame {bad[0]} has the value {curve[bad[0]]}; it must be a finite number")
+                raise FramedriftError(
+                    f"{name}: frame {bad[0]} has the value {curve[bad[0]]}; it must be a finite number"
+                )
             curves[name] = curve
         return curves
 
@@ -198,7 +200,9 @@ class Camera2D(_Schedules):
         bad = np.flatnonzero(curves["zoom"] <= 0)
         if bad.size:
             value = curves["zoom"][bad[0]]
-            raise FramedriftError(f"zoom: frame {bad[0]} has the value {value:g}; it must be above 0 (1 keeps the size)")
+            raise FramedriftError(
+                f"zoom: frame {bad[0]} has the value {value:g}; it must be above 0 (1 keeps the size)"
+            )
         height, width = size
         matrices = np.empty((num_frames, 3, 3))
         matrices[0] = np.eye(3)
@@ -237,7 +241,10 @@ class Camera3D(_Schedules):
         bad = np.flatnonzero((curves["fov"] <= 0) | (curves["fov"] >= 180))
         if bad.size:
             value = curves["fov"][bad[0]]
-            raise FramedriftError(f"fov: frame {bad[0]} has the value {value:g}; it must lie between 0 and 180 degrees")
+            name = getattr(self.fov, "name", "") or "fov"
+            raise FramedriftError(
+                f"{name}: frame {bad[0]} has the value {value:g}; it must lie between 0 and 180 degrees"
+            )
         moves = np.stack([curves[f"translation_{axis}"] for axis in "xyz"], axis=1)
         turns = np.stack([curves[f"rotation_3d_{axis}"] for axis in "xyz"], axis=1)
         views = np.empty((num_frames, 4, 4))

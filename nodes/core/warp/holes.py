@@ -30,7 +30,7 @@ def march(visible: Tensor, forward: Reprojection) -> tuple[Tensor, Tensor]:
         hidden: (N,) numbers of the holes for which there is a background.
         behind: (N,) the background pixel of each.
     """
-    batch, height, width = visible.shape
+    _, height, width = visible.shape
     hidden = (~visible).flatten().nonzero()[:, 0]
     shift_x, shift_y, shift_z = forward.shift
     if not len(hidden) or len(hidden) == visible.numel() or max(abs(shift_x), abs(shift_y), abs(shift_z)) < 1e-12:
@@ -90,7 +90,8 @@ def fill_inverse_depth(inverse_depth: Tensor, known: Tensor) -> Tensor:
         return inverse_depth
     levels = [(torch.where(known, inverse_depth, 0.0)[:, None], known.float()[:, None])]
     while max(levels[-1][0].shape[-2:]) > 1:
-        levels.append(tuple(functional.avg_pool2d(part, 2, ceil_mode=True) for part in levels[-1]))
+        total, weight = levels[-1]
+        levels.append((_halve(total), _halve(weight)))
     filled = None
     for total, weight in reversed(levels):
         mean = total / weight.clamp(min=1e-12)
@@ -98,4 +99,8 @@ def fill_inverse_depth(inverse_depth: Tensor, known: Tensor) -> Tensor:
             coarse = functional.interpolate(filled, size=mean.shape[-2:], mode="bilinear", align_corners=False)
             mean = torch.where(weight > 0, mean, coarse)
         filled = mean
-    return torch.where(known, inverse_depth, levels[0][0] if filled is None else filled[:, 0])
+    return inverse_depth if filled is None else torch.where(known, inverse_depth, filled[:, 0])
+
+
+def _halve(values: Tensor) -> Tensor:
+    return functional.avg_pool2d(values, 2, ceil_mode=True)

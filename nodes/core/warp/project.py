@@ -88,9 +88,7 @@ def warp_pinhole(
     return Warped(moved, holes.float()[:, None], grown[:, None])
 
 
-def _visible_surface(
-    source: Tensor, forward: Reprojection, back: Reprojection, zoom: float
-) -> tuple[Tensor, Tensor]:
+def _visible_surface(source: Tensor, forward: Reprojection, back: Reprojection, zoom: float) -> tuple[Tensor, Tensor]:
     # The inverse depth that each target pixel sees, and where it sees any. Closing a crack is a guess, and it holds
     # only where the source has that depth at the place which the guess looks back at: so true gaps stay open, and what
     # shows through the cracks of a near thing is covered.

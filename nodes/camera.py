@@ -1,0 +1,115 @@
+"""3D Camera and 2D Camera: Deforum's motion schedules as one thing that the warping nodes take."""
+
+from typing import Any
+
+from . import host, sockets
+from .core.errors import FramedriftError
+from .host import io
+
+_UNIT = "Deforum units a frame (200 are one scene unit)"
+_SPACE = {
+    "translation_x": ("0: (0)", f"Camera to the right (positive) or left, in {_UNIT}."),
+    "translation_y": ("0: (0)", f"Camera up (positive) or down, in {_UNIT}."),
+    "translation_z": ("0: (1.75)", f"Camera forward (positive) or back, in {_UNIT}."),
+    "rotation_3d_x": ("0: (0)", "Tilt up (positive) or down, in degrees a frame."),
+    "rotation_3d_y": ("0: (0)", "Yaw right (positive) or left, in degrees a frame."),
+    "rotation_3d_z": ("0: (0)", "Roll the camera clockwise (positive) or back, in degrees a frame."),
+    "fov_schedule": ("0: (70)", "Field of view in degrees, above 0 and below 180; smaller is a longer lens."),
+}
+_PLANE = {
+    "angle": ("0: (0)", "Turns the picture counter-clockwise (positive) or clockwise, in degrees a frame."),
+    "zoom": ("0: (1.0025+0.002*sin(1.25*3.14*t/30))", "Factor a frame, above 0: over 1 goes in, under 1 out."),
+    "translation_x": ("0: (0)", "Moves the picture right (positive) or left, in pixels a frame."),
+    "translation_y": ("0: (0)", "Moves the picture down (positive) or up, in pixels a frame."),
+    "transform_center_x": ("0: (0.5)", "Centre of turn and zoom as a share of the width: 0 left, 1 right."),
+    "transform_center_y": ("0: (0.5)", "Centre of turn and zoom as a share of the height: 0 top, 1 bottom."),
+}
+
+
+class Camera3D(io.ComfyNode):
+    """A camera that moves through space."""
+
+    @classmethod
+    def define_schema(cls):
+        """What the node shows."""
+        return io.Schema(
+            node_id="FramedriftCamera3D",
+            display_name="3D Camera",
+            category="Framedrift/camera",
+            description="A camera that moves and turns in space a little every frame, in Deforum's 3D schedules. Give "
+            "it to the Frame Feedback Sampler, or to Depth Warp.",
+            search_aliases=[
+                "deforum 3d",
+                "translation_z",
+                "rotation_3d",
+                "fov_schedule",
+                "camera motion",
+                "flythrough",
+            ],
+            inputs=_inputs(_SPACE),
+            outputs=[sockets.Camera.Output("camera", tooltip="The camera's motion.")],
+        )
+
+    @classmethod
+    def validate_inputs(cls, **kwargs):
+        """A schedule that cannot be read is said before anything runs."""
+        return host.check_bounds(cls, kwargs) or _bad_schedule(_SPACE, kwargs) or True
+
+    @classmethod
+    def execute(cls, **schedules):
+        """The schedules as a camera."""
+        from .core import camera
+
+        parsed = _parse(schedules)
+        return io.NodeOutput(camera.Camera3D(fov=parsed.pop("fov_schedule"), **parsed))
+
+
+class Camera2D(io.ComfyNode):
+    """A picture moved in its plane."""
+
+    @classmethod
+    def define_schema(cls):
+        """What the node shows."""
+        return io.Schema(
+            node_id="FramedriftCamera2D",
+            display_name="2D Camera",
+            category="Framedrift/camera",
+            description="Turns, zooms and shifts the picture in its plane a little every frame, in Deforum's 2D "
+            "schedules. Give it to the Frame Feedback Sampler, or to Depth Warp.",
+            search_aliases=["deforum 2d", "angle", "zoom", "translation_x", "transform_center", "infinite zoom"],
+            inputs=_inputs(_PLANE),
+            outputs=[sockets.Camera.Output("camera", tooltip="The camera's motion.")],
+        )
+
+    @classmethod
+    def validate_inputs(cls, **kwargs):
+        """A schedule that cannot be read is said before anything runs."""
+        return host.check_bounds(cls, kwargs) or _bad_schedule(_PLANE, kwargs) or True
+
+    @classmethod
+    def execute(cls, **schedules):
+        """The schedules as a camera."""
+        from .core import camera
+
+        return io.NodeOutput(camera.Camera2D(**_parse(schedules)))
+
+
+def _inputs(schedules: dict[str, tuple[str, str]]) -> list:
+    return [host.schedule_input(name, default, tooltip) for name, (default, tooltip) in schedules.items()]
+
+
+def _parse(schedules: dict[str, Any]) -> dict[str, Any]:
+    from .core.schedule import as_schedule
+
+    return {name: as_schedule(value, name) for name, value in schedules.items()}
+
+
+def _bad_schedule(names: dict[str, tuple[str, str]], given: dict[str, Any]) -> str | None:
+    try:
+        _parse({name: given[name] for name in names if given.get(name) is not None})
+    except FramedriftError as error:
+        return str(error)
+    return None
+
+
+NODES = [Camera3D, Camera2D]
