@@ -1,0 +1,201 @@
+"""Value schedules: keyframes of numbers and formulas, sampled to one number a frame."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TypeVar
+
+import numpy as np
+
+from .errors import ExpressionError, ScheduleError
+from .expression import Expression, parse_expression
+from .keys import KeyTime, Timing, parse_key
+from .scan import scan
+
+log = logging.getLogger("framedrift")
+
+# What Deforum takes for a number, between which values run linearly. `1e-1` and `1.` are formulas to it, and hold.
+_NUMBER = re.compile(r"([+-]?)[\s(]*([0-9]+(?:\.[0-9]+)?|\.[0-9]+)[\s)]*")
+#: The longest animation that can be sampled; ten million frames are four days at 30 a second.
+MAX_FRAMES = 10_000_000
+
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True)
+class Keyframe:
+    """One key of a value schedule: a number, or a formula that holds at every frame until the next key."""
+
+    time: KeyTime
+    value: float | Expression
+    #: 1-based columns in the schedule's text.
+    key_column: int = 1
+    value_column: int = 1
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A value over time, as the user wrote it. Equal, and of one hash, where text and name are. Made by
+    `parse_schedule` or `as_schedule`.
+    """
+
+    text: str
+    name: str = ""
+    keys: tuple[Keyframe, ...] = field(default=(), compare=False, repr=False)
+
+    def sample(self, num_frames: int, seed: int = 0, fps: float = 15.0, bpm: float = 120.0) -> np.ndarray:
+        """The value at every frame: float64 (num_frames,), finite, the caller's own.
+
+        A number holds at its own frame and runs linearly to the next key; a formula of `t` (frame), `s` (seed) and
+        `max_f` (num_frames - 1) holds until the next key. The first key's value holds back to frame 0. Keys outside the
+        animation are left out with a warning; where all are, the nearest one's value holds throughout.
+
+        Raises ScheduleError where a formula gives no finite number (it names the frame), or num_frames, fps or bpm are
+        out of range.
+        """
+        timing = _checked_timing(num_frames, seed, fps, bpm, self.name)
+        placed = _placed([(key.time, key.key_column, key) for key in self.keys], timing, self.name)
+        frames = np.array([frame for frame, _ in placed], np.int64)
+        ends = np.append(frames[1:], num_frames)
+        anchors = np.empty(len(placed))
+        spans: list[tuple[int, int, np.ndarray]] = []
+        for i, (frame, key) in enumerate(placed):
+            if isinstance(key.value, Expression):
+                # A key outside is here only where there is no other: its value at its own frame counts then.
+                end = int(ends[i]) if 0 <= frame < num_frames else frame + 1
+                values = self._formula(key, key.value, np.arange(frame, end, dtype=np.int64), timing)
+                anchors[i] = values[0]
+                spans.append((frame, end, values))
+            else:
+                anchors[i] = key.value
+        sampled = np.interp(np.arange(num_frames), frames, anchors)
+        for begin, end, values in spans:
+            if 0 <= begin < num_frames:
+                sampled[begin:end] = values
+        return sampled
+
+    def _formula(self, key: Keyframe, formula: Expression, frames: np.ndarray, timing: Timing) -> np.ndarray:
+        try:
+            return formula.sample(frames, timing.seed, timing.max_f)
+        except ExpressionError as error:
+            raise ScheduleError(error.reason, self.name, key.time.text, key.value_column) from error
+
+
+@dataclass(frozen=True)
+class StringSchedule:
+    """Names over time (samplers, checkpoints), each held until the next key. Made by `parse_string_schedule`."""
+
+    text: str
+    name: str = ""
+    keys: tuple[tuple[KeyTime, int, str], ...] = field(default=(), compare=False, repr=False)
+
+    def sample(self, num_frames: int, seed: int = 0, fps: float = 15.0, bpm: float = 120.0) -> list[str]:
+        """The name at every frame. The first key's name holds back to frame 0. Raises as Schedule does."""
+        timing = _checked_timing(num_frames, seed, fps, bpm, self.name)
+        placed = _placed(list(self.keys), timing, self.name)
+        ends = [*(frame for frame, _ in placed[1:]), num_frames]
+        names: list[str] = []
+        for (_, value), end in zip(placed, ends, strict=True):
+            names += [value] * (end - len(names))
+        return names
+
+
+def parse_schedule(text: str, name: str = "") -> Schedule:
+    """Reads a value schedule.
+
+    Args:
+        text: `0:(1.0), 30:(sin(t/10))`, a number, or one formula. Quotes, brackets and a trailing comma are optional;
+            keys may be frames, seconds (`2.5s`), beats (`8b`) and formulas of `max_f` and `s`; the last of two equal
+            keys wins.
+        name: what messages call it.
+
+    Raises:
+        ScheduleError: names the schedule, the key and the column.
+    """
+    return _parsed(_text(text, name), name)
+
+
+def parse_string_schedule(text: str, name: str = "") -> StringSchedule:
+    """Reads a schedule of names, `0: ("Euler a"), 30: ("DPM++ 2M")`; brackets within a name survive.
+
+    Raises ScheduleError as `parse_schedule` does.
+    """
+    return _parsed_names(_text(text, name), name)
+
+
+@lru_cache(maxsize=512)
+def _parsed(text: str, name: str) -> Schedule:
+    keys = []
+    for entry in scan(text, name):
+        time = _parse_key(entry.key, name, entry.key_at)
+        value = _parse_value(entry.value, entry.key, entry.value_at, name)
+        keys.append(Keyframe(time, value, entry.key_at + 1, entry.value_at + 1))
+    return Schedule(text, name, tuple(keys))
+
+
+@lru_cache(maxsize=128)
+def _parsed_names(text: str, name: str) -> StringSchedule:
+    entries = scan(text, name, plain=True)
+    keys = [(_parse_key(entry.key, name, entry.key_at), entry.key_at + 1, entry.value) for entry in entries]
+    return StringSchedule(text, name, tuple(keys))
+
+
+def _text(text: object, name: str) -> str:
+    if not isinstance(text, str):
+        raise ScheduleError(f"a schedule is a text such as 0:(1.0), 30:(2.0), not {type(text).__name__}", name)
+    return text
+
+
+def _parse_key(text: str, name: str, at: int) -> KeyTime:
+    try:
+        return parse_key(text)
+    except ExpressionError as error:
+        raise ScheduleError(error.reason, name, text, at + (error.column or 1)) from error
+
+
+def _parse_value(text: str, key: str, at: int, name: str) -> float | Expression:
+    try:
+        if (number := _NUMBER.fullmatch(text)) and text.count("(") == text.count(")"):
+            value = float(number[1] + number[2])
+            if not np.isfinite(value):
+                raise ExpressionError("this number is too large", 1)
+            return value
+        return parse_expression(text)
+    except ExpressionError as error:
+        raise ScheduleError(error.reason, name, key, at + (error.column or 1)) from error
+
+
+def _checked_timing(num_frames: int, seed: int, fps: float, bpm: float, name: str) -> Timing:
+    if not 1 <= num_frames <= MAX_FRAMES:
+        raise ScheduleError(f"num_frames is {num_frames}, and must be between 1 and {MAX_FRAMES}", name)
+    for what, rate in (("fps", fps), ("bpm", bpm)):
+        if not 0 < rate < float("inf"):
+            raise ScheduleError(f"{what} is {rate}, and must be more than 0", name)
+    return Timing(int(num_frames), int(seed), float(fps), float(bpm))
+
+
+def _placed(keys: Sequence[tuple[KeyTime, int, _T]], timing: Timing, name: str) -> list[tuple[int, _T]]:
+    """(frame, value) of every key within the animation, ascending; the last of equal ones. Never empty."""
+    everything: dict[int, tuple[KeyTime, _T]] = {}
+    for time, column, value in keys:
+        try:
+            everything[time.frame(timing)] = (time, value)
+        except ExpressionError as error:
+            raise ScheduleError(error.reason, name, time.text, column) from error
+    inside = {frame: value for frame, value in everything.items() if 0 <= frame < timing.num_frames}
+    outside = [frame for frame in everything if frame not in inside]
+    if outside:
+        first = outside[0]
+        more = f" (and {len(outside) - 1} more)" if len(outside) > 1 else ""
+        log.warning(
+            "%s: key %s is frame %d, outside the animation's frames 0 to %d, and is left out%s.",
+            name or "Schedule", everything[first][0].text, first, timing.max_f, more,
+        )  # fmt: skip
+    if not inside:
+        after = [frame for frame in outside if frame >= 0]
+        inside = {(nearest := min(after) if after else max(outside)): everything[nearest]}
+    return sorted(((frame, value) for frame, (_, value) in inside.items()), key=lambda placed: placed[0])
