@@ -28,14 +28,14 @@ def check_value(name: str, kind: str, options: dict[str, Any], value: Any) -> st
     """The same for one input that has this value; `kind` is its io type ("INT", "STRING,FLOAT", ...)."""
     if "options" in options and kind == "COMBO":
         return _check_choice(name, options["options"], value)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        wanted = _NUMBERS.get(kind)
-        return (
-            f"{name} is {value!r}, and must be {'a whole number' if wanted is int else 'a number'}." if wanted else None
-        )
+    number = not isinstance(value, bool) and isinstance(value, int | float)
+    if kind in _NUMBERS and (not number or (kind == "INT" and not float(value).is_integer())):
+        return f"{name} is {value!r}, and must be {_NUMBERS[kind]}."
+    if not number:
+        return None
     low, high = options.get("min"), options.get("max")
     if math.isnan(value) or (low is not None and value < low) or (high is not None and value > high):
-        return f"{name} is {value:g}, and must be {_range(low, high)}."
+        return f"{name} is {value}, and must be {_range(low, high)}."
     return None
 
 
@@ -50,10 +50,10 @@ def _check_choice(name: str, choices: list, value: Any) -> str | None:
 
 def _range(low: float | None, high: float | None) -> str:
     if low is not None and high is not None:
-        return f"between {low:g} and {high:g}"
+        return f"between {low} and {high}"
     if low is not None:
-        return f"at least {low:g}"
-    return f"at most {high:g}" if high is not None else "a number"
+        return f"at least {low}"
+    return f"at most {high}" if high is not None else "a number"
 
 
 def is_link(value: Any) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -169,12 +168,10 @@ def _converted(kind: str, value: Any) -> Any:
         return bool(value)
     if kind in ("INT", "FLOAT") and not isinstance(value, bool) and isinstance(value, int | float | str):
         try:
-            number = float(value)
+            number = float(value) if kind == "FLOAT" or isinstance(value, float) else int(value)
         except ValueError:
             return value
-        if kind == "FLOAT":
-            return number
-        return int(value) if math.isfinite(number) and number == int(number) and "." not in str(value) else value
+        return int(number) if kind == "INT" and float(number).is_integer() else number
     return value
 
 

@@ -25,6 +25,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 120
+NEEDS = ("torch", "torchsde", "aiohttp", "yaml", "sqlalchemy", "comfyui_frontend_package")
 
 # What a snippet finds: ComfyUI on the CPU, and the pack loaded by its path as ComfyUI loads it.
 PRELUDE = """
@@ -138,7 +139,7 @@ def _find_comfyui() -> ComfyUI | str:
         return f"no ComfyUI in {', '.join(map(str, places))}; set COMFYUI_PATH"
     own = [path / folder / "bin" / "python" for folder in ("venv", ".venv")]
     pythons = [os.environ.get("COMFYUI_PYTHON"), *(str(python) for python in own if python.exists()), sys.executable]
-    needs = "import importlib.util as u; raise SystemExit(any(not u.find_spec(m) for m in ('torchsde', 'aiohttp', 'yaml', 'sqlalchemy')))"
+    needs = f"import importlib.util as u; raise SystemExit(any(u.find_spec(name) is None for name in {NEEDS}))"
     for python in filter(None, pythons):
         if subprocess.run([python, "-c", needs], check=False).returncode == 0:
             return ComfyUI(path.resolve(), python)
