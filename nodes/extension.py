@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from . import camera, demo, sampler, video, warp
 from .host import ComfyExtension, io
 
-_MODULES: tuple = ()
+# In the order in which a workflow uses them.
+_MODULES = (camera, warp, sampler, video, demo)
 
 NODES: list[type[io.ComfyNode]] = [node for module in _MODULES for node in module.NODES]
 
@@ -13,5 +15,5 @@ class FramedriftExtension(ComfyExtension):
     """All nodes of Framedrift."""
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
-        """The node classes, in the order in which they are used."""
+        """The node classes."""
         return NODES
