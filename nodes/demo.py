@@ -16,8 +16,8 @@ class ProceduralModel(io.ComfyNode):
             category="Framedrift/demo",
             description="A small diffusion model of skies that is computed, not trained: nothing is downloaded, and a "
             "frame takes a second or two without a graphics card. It stands where a checkpoint loader stands, to try a "
-            "camera, a schedule or a whole workflow before a large model renders it. Colours come from the words of the "
-            "prompt.",
+            "camera, a schedule or a whole workflow before a large model renders it. Colours come from the prompt's "
+            "words.",
             search_aliases=[
                 "deforum demo",
                 "demo model",

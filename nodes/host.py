@@ -10,7 +10,7 @@ import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
@@ -462,8 +462,64 @@ def video_from_file(path: Path) -> Any:
 
 def procedural_model() -> tuple[Any, Any, Any]:
     """The demo model as MODEL, CLIP and VAE."""
-    if IN_COMFYUI:
-        raise FramedriftError("The Procedural Model has no ComfyUI side yet.")
     from .headless import demo
 
-    return demo.procedural_model()
+    if not IN_COMFYUI:
+        return demo.procedural_model()
+    return _demo_patcher(), demo.ProceduralClip(), demo.ProceduralVae()
+
+
+def _demo_patcher() -> Any:
+    """The demo model as ComfyUI's own kind of model: whatever takes a MODEL runs it, the stock KSampler too."""
+    import comfy.latent_formats
+    import comfy.model_base
+    import comfy.model_management
+    import comfy.model_patcher
+    import comfy.supported_models_base
+
+    from .core.field import LATENT_SCALE, denoise
+    from .core.palette import palettes_from
+
+    class Pixels(comfy.latent_formats.LatentFormat):
+        """One latent pixel for one of the picture, three channels."""
+
+        latent_channels = 3
+        spacial_downscale_ratio = 1
+        # The tone curve's tangent, a little flattened: previews are linear, from -1 to 1.
+        latent_rgb_factors = (torch.eye(3) * (0.8 / LATENT_SCALE)).tolist()
+
+    class Config(comfy.supported_models_base.BASE):
+        unet_config: ClassVar = {"disable_unet_model_creation": True, "in_channels": 3}
+        unet_extra_config: ClassVar = {}
+        latent_format = Pixels
+        supported_inference_dtypes: ClassVar = [torch.float32]
+        sampling_settings: ClassVar = {"beta_schedule": "linear", "linear_start": 0.00085, "linear_end": 0.012}
+        memory_usage_factor = 0.02
+
+    class Network(torch.nn.Module):
+        """What ComfyUI takes for the network: undoes the scaling of its input, denoises, and gives the noise found."""
+
+        dtype = torch.float32
+
+        def __init__(self, levels: Any, device: Any):
+            super().__init__()
+            self.levels = [levels]  # in a list, so that it is no submodule
+            # ComfyUI asks a model's parameters for their number and place.
+            self.placeholder = torch.nn.Parameter(torch.zeros(1, device=device), requires_grad=False)
+
+        def forward(self, x, timestep, context=None, control=None, transformer_options=None, **kwargs):
+            options = transformer_options or {}
+            # The timestep is the nearest of a thousand; samplers say the noise level itself beside it.
+            level = options["sigmas"] if "sigmas" in options else self.levels[0].sigma(timestep)
+            sigma = level.to(x.device, torch.float32).reshape(-1)[:1]
+            noisy = x * (sigma.square() + 1).sqrt()
+            sides = options.get("cond_or_uncond") or [0]
+            negative = [side == 1 for side in sides for _ in range(x.shape[0] // len(sides))]
+            return (noisy - denoise(noisy, sigma, palettes_from(context, negative))) / sigma
+
+    config = Config({**Config.unet_config})
+    config.set_inference_dtype(torch.float32, None)
+    offload = comfy.model_management.unet_offload_device()
+    model = comfy.model_base.BaseModel(config, comfy.model_base.ModelType.EPS, device=offload)
+    model.diffusion_model = Network(model.model_sampling, offload)
+    return comfy.model_patcher.ModelPatcher(model, comfy.model_management.get_torch_device(), offload)

@@ -64,6 +64,9 @@ class ProceduralModel:
 class ProceduralClip:
     """CLIP: a prompt becomes one token that carries its palette."""
 
+    # Loaders of LoRAs look through its weights: it has none.
+    cond_stage_model = torch.nn.Identity()
+
     def clone(self, *args: Any, **kwargs: Any) -> "ProceduralClip":
         """A copy; there is nothing in it that could be changed."""
         return ProceduralClip()
