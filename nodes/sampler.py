@@ -1,5 +1,6 @@
 """Frame Feedback Sampler: the loop over the diffused frames, inside one node."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from .host import io
 SEED_BEHAVIORS = ["iter", "fixed", "ladder", "alternate", "random"]
 COHERENCES = {"none": "none", "LAB to frame 0": "lab"}
 RUN_FOLDER = "framedrift"
+SIZE_STEP = 8
 SCHEDULES = {
     "strength_schedule": "strength",
     "steps_schedule": "steps",
@@ -54,7 +56,7 @@ class FrameFeedbackSampler(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, **kwargs):
         """What can be known before anything is loaded."""
-        return host.check_bounds(cls, kwargs) or _bad_text(kwargs) or True
+        return host.check_bounds(cls, kwargs) or _problem(kwargs) or True
 
     @classmethod
     def execute(cls, **inputs):
@@ -281,12 +283,15 @@ def ensure_room(path: Path, frames: int, size: tuple[int, int]) -> None:
     ensure_space(path, frames * size[0] * size[1] * colour_and_depth // 4)
 
 
-def _bad_text(given: dict[str, Any]) -> str | None:
-    """The first schedule or name that cannot be right, in a sentence."""
+def _problem(given: dict[str, Any]) -> str | None:
+    """The first size, schedule or name that cannot be right, in a sentence."""
     from .core.run import check_run_name
     from .core.schedule import as_schedule
 
     try:
+        for name in ("width", "height"):
+            if given.get(name) is not None:
+                _check_multiple(name, given[name], SIZE_STEP)
         for name in SCHEDULES:
             if isinstance(given.get(name), str):
                 as_schedule(given[name], name)
@@ -295,6 +300,14 @@ def _bad_text(given: dict[str, Any]) -> str | None:
     except FramedriftError as error:
         return str(error)
     return None
+
+
+def _check_multiple(name: str, value: int, multiple: int) -> None:
+    if value % multiple:
+        low = max(value // multiple, 1) * multiple
+        raise FramedriftError(
+            f"{name} is {value}, and must be a multiple of {multiple}: try {low} or {low + multiple}."
+        )
 
 
 class _Job:
@@ -310,7 +323,9 @@ class _Job:
         self.model, self.vae, self.prompts = inputs["model"], inputs["vae"], inputs["prompts"]
         self.depth = inputs.get("depth_model")
         self.num_frames, self.fps, self.seed = inputs["num_frames"], inputs["fps"], inputs["seed"]
-        self.size = _checked_size((inputs["height"], inputs["width"]), host.size_multiple(self.vae))
+        self.size = (inputs["height"], inputs["width"])
+        for name in ("height", "width"):
+            _check_multiple(name, inputs[name], math.lcm(SIZE_STEP, host.size_multiple(self.vae)))
         self.init_image = _checked_init(inputs.get("init_image"), self.size)
         camera = inputs.get("camera")
         self.track = camera.track(self.num_frames, self.fps, self.seed, self.size) if camera is not None else None
@@ -374,17 +389,6 @@ class _Job:
 def _arrays(track: Any) -> list[np.ndarray]:
     """The numbers that a camera track consists of; none where there is no camera."""
     return [] if track is None else [value for value in vars(track).values() if isinstance(value, np.ndarray)]
-
-
-def _checked_size(size: tuple[int, int], multiple: int) -> tuple[int, int]:
-    for name, value in zip(("height", "width"), size, strict=True):
-        if value % multiple:
-            low = value // multiple * multiple
-            raise FramedriftError(
-                f"{name}: {value} is not a multiple of {multiple}, as this VAE needs; use {max(low, multiple)} "
-                f"or {low + multiple}."
-            )
-    return size
 
 
 def _checked_init(image: torch.Tensor | None, size: tuple[int, int]) -> torch.Tensor | None:

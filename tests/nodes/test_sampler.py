@@ -1,0 +1,261 @@
+"""The sampler in whole prompts, headless, on the Procedural Model."""
+
+import copy
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from framedrift.nodes.core.run import RunStore
+from framedrift.nodes.headless import folders, progress
+from framedrift.nodes.headless.prompt import PromptError
+from framedrift.nodes.headless.runner import NodeError, run_prompt
+
+SAMPLER = {
+    "model": ["model", 0],
+    "vae": ["model", 2],
+    "prompts": ["prompts", 0],
+    "camera": ["camera", 0],
+    "depth_model": ["depth", 0],
+    "width": 64,
+    "height": 48,
+    "num_frames": 9,
+    "fps": 15.0,
+    "diffusion_cadence": 2,
+    "seed": 7,
+    "seed_behavior": "iter",
+    "seed_iter_N": 1,
+    "strength_schedule": "0:(0.6)",
+    "steps_schedule": "0:(6)",
+    "cfg_scale_schedule": "0:(3)",
+    "noise_schedule": "0:(0.02)",
+    "sampler_name": "euler",
+    "scheduler": "normal",
+    "color_coherence": "LAB to frame 0",
+    "projection": "pinhole",
+    "near": 1.0,
+    "far": 50.0,
+    "border": "replicate",
+    "sampling_mode": "bicubic",
+    "hole_denoise": 1.0,
+    "full_steps": False,
+    "resume": "continue",
+    "run_name": "animation",
+}
+PROMPT = {
+    "model": {"class_type": "FramedriftProceduralModel", "inputs": {}},
+    "prompts": {
+        "class_type": "FramedriftPromptSchedule",
+        "inputs": {"clip": ["model", 1], "text": '{"0": "dawn sky", "4": "storm"}', "blend": "linear", "negative": ""},
+    },
+    "camera": {
+        "class_type": "FramedriftCamera3D",
+        "inputs": {
+            "translation_x": "0:(2)",
+            "translation_y": "0:(0)",
+            "translation_z": "0:(8)",
+            "rotation_3d_x": "0:(0)",
+            "rotation_3d_y": "0:(0)",
+            "rotation_3d_z": "0:(1)",
+            "fov": "0:(70)",
+        },
+    },
+    "depth": {"class_type": "FramedriftSyntheticDepth", "inputs": {"kind": "luminance"}},
+    "sampler": {"class_type": "FramedriftFrameFeedbackSampler", "inputs": SAMPLER},
+}
+
+
+def prompt(**changed):
+    made = copy.deepcopy(PROMPT)
+    made["sampler"]["inputs"] |= changed
+    return made
+
+
+def with_init(made, tmp_path, picture, **options):
+    (tmp_path / "input").mkdir(exist_ok=True)
+    picture.save(tmp_path / "input" / "init.png")
+    made["init"] = {"class_type": "LoadImage", "inputs": {"image": "init.png"}}
+    made["sampler"]["inputs"]["init_image"] = ["init", 0]
+    return made
+
+
+def places(tmp_path):
+    return folders.Folders(
+        output=tmp_path / "output", input=tmp_path / "input", temp=tmp_path / "temp", models=tmp_path / "models"
+    )
+
+
+def run(tmp_path, made, **options):
+    return run_prompt(made, places(tmp_path), **options)
+
+
+def runs(tmp_path):
+    root = tmp_path / "output" / "framedrift"
+    return sorted(p for p in root.iterdir() if p.is_dir()) if root.is_dir() else []
+
+
+def pixels(path: Path):
+    return {
+        p.name: np.asarray(Image.open(p)).tobytes() for f in ("frames", "depth") for p in sorted((path / f).glob("*"))
+    }
+
+
+def written(path: Path):
+    return {p.name: p.stat().st_mtime_ns for p in (path / "frames").glob("*.png")}
+
+
+@pytest.fixture(scope="module")
+def unbroken(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("unbroken")
+    run(folder, prompt())
+    return runs(folder)[0]
+
+
+def test_an_animation_is_a_folder_of_frames(unbroken):
+    assert unbroken.name == "animation_00001"
+    assert sorted(p.name for p in (unbroken / "frames").iterdir()) == [f"{i:06}.png" for i in (0, 2, 4, 6, 8)]
+    manifest = json.loads((unbroken / "run.json").read_text())
+    assert manifest["complete"] is True
+    assert manifest["settings"]["strength_schedule"] == "0:(0.6)"
+    assert manifest["settings"]["camera"]["translation_z"] == "0:(8)"
+    picture = Image.open(unbroken / "frames" / "000004.png")
+    assert picture.size == (64, 48)
+    assert json.loads(picture.info["prompt"])["sampler"]["inputs"]["seed"] == 7
+
+
+def test_its_pictures_have_colour_and_change(unbroken):
+    first, last = (np.asarray(Image.open(unbroken / "frames" / f"{i:06}.png"), float) / 255 for i in (0, 8))
+    assert first.std() > 0.03
+    assert np.abs(first - last).mean() > 0.03
+
+
+def test_the_same_graph_goes_on_and_makes_nothing_twice(tmp_path):
+    run(tmp_path, prompt())
+    before = written(runs(tmp_path)[0])
+    run(tmp_path, prompt(fps=30.0))
+    assert len(runs(tmp_path)) == 1, "the frame rate shapes no picture"
+    assert written(runs(tmp_path)[0]) == before
+
+
+def test_an_interrupted_animation_goes_on_bit_for_bit(tmp_path, unbroken):
+    def stop_half_way(node_id, name, value, total):
+        if node_id == "sampler" and value >= total / 2:
+            progress.interrupt()
+
+    with pytest.raises(progress.Interrupted):
+        run(tmp_path, prompt(), watcher=stop_half_way)
+    made = written(runs(tmp_path)[0])
+    assert 0 < len(made) < 5
+    run(tmp_path, prompt())
+    assert len(runs(tmp_path)) == 1
+    again = written(runs(tmp_path)[0])
+    assert {name: again[name] for name in made} == made
+    assert pixels(runs(tmp_path)[0]) == pixels(unbroken)
+
+
+def test_a_killed_animation_goes_on_bit_for_bit(tmp_path, unbroken):
+    file = tmp_path / "prompt.json"
+    file.write_text(json.dumps(prompt()))
+    command = [sys.executable, "-m", "framedrift.nodes.headless.cli", "render", str(file), "--output-dir", "output"]
+    child = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+    end = time.monotonic() + 120
+    while not list(tmp_path.glob("output/framedrift/*/frames/000002.png")):
+        assert child.poll() is None, child.stderr.read()
+        assert time.monotonic() < end
+        time.sleep(0.005)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    run(tmp_path, prompt())
+    assert len(runs(tmp_path)) == 1
+    assert pixels(runs(tmp_path)[0]) == pixels(unbroken)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"seed": 8}, {"strength_schedule": "0:(0.5)"}, {"num_frames": 11}, {"near": 2.0}, {"color_coherence": "none"}],
+)
+def test_what_shapes_a_picture_begins_a_run_of_its_own(tmp_path, change):
+    short = {"num_frames": 3, "diffusion_cadence": 2}
+    run(tmp_path, prompt(**short))
+    run(tmp_path, prompt(**(short | change)))
+    assert len(runs(tmp_path)) == 2
+
+
+def test_new_run_and_named_run(tmp_path):
+    short = {"num_frames": 3}
+    run(tmp_path, prompt(**short))
+    run(tmp_path, prompt(**short, resume="new run"))
+    assert [p.name for p in runs(tmp_path)] == ["animation_00001", "animation_00002"]
+    assert pixels(runs(tmp_path)[0]) == pixels(runs(tmp_path)[1])
+    run(tmp_path, prompt(**short, resume="named run", run_name="animation_00001"))
+    assert len(runs(tmp_path)) == 2
+    with pytest.raises(NodeError, match=r"animation_00001.*other settings.*seed"):
+        run(tmp_path, prompt(**short, resume="named run", run_name="animation_00001", seed=9))
+    with pytest.raises(NodeError, match=r"run_name.*nobody"):
+        run(tmp_path, prompt(**short, resume="named run", run_name="nobody_00001"))
+
+
+def test_a_cut_is_diffused_whatever_the_cadence_is(tmp_path):
+    run(tmp_path, prompt(num_frames=6, diffusion_cadence=4, strength_schedule="0:(0.6), 3:(0), 4:(0.6)"))
+    assert sorted(int(p.stem) for p in (runs(tmp_path)[0] / "frames").iterdir()) == [0, 3, 4, 5]
+    with RunStore(tmp_path / "output" / "framedrift").open("animation_00001") as opened:
+        assert opened.frames().cuts == {3}
+
+
+def test_an_init_image_is_frame_0_at_strength_1(tmp_path):
+    ramp = np.linspace(0, 255, 48 * 64 * 3).reshape(48, 64, 3).astype(np.uint8)
+    made = with_init(
+        prompt(num_frames=1, strength_schedule="0:(1)", noise_schedule="0"), tmp_path, Image.fromarray(ramp)
+    )
+    run(tmp_path, made)
+    assert np.array_equal(np.asarray(Image.open(runs(tmp_path)[0] / "frames" / "000000.png")), ramp)
+
+
+def test_another_init_image_of_the_same_name_is_another_animation(tmp_path):
+    for value in (60, 200):
+        picture = Image.fromarray(np.full((48, 64, 3), value, np.uint8))
+        run(tmp_path, with_init(prompt(num_frames=1), tmp_path, picture))
+    assert len(runs(tmp_path)) == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"strength_schedule": "0:(0.65), 30:(sin(t/10)"}, r"strength_schedule.*30"),
+        ({"strength_schedule": "0:(0.65), 30:(sine(t))"}, r"strength_schedule.*sine"),
+        ({"strength_schedule": "0:(1.5)"}, r"strength.*1\.5.*frame 0.*between 0 and 1"),
+        ({"num_frames": 0}, r"num_frames.*0.*1"),
+        ({"width": 513}, r"width.*513.*512.*520"),
+        ({"run_name": "../../climb"}, r"run_name.*climb"),
+        ({"sampler_name": "nothing"}, r"sampler_name.*nothing.*euler"),
+        ({"near": 60.0}, r"near"),
+    ],
+)
+def test_bad_input_is_refused_before_the_first_frame(tmp_path, change, words):
+    with pytest.raises((PromptError, NodeError), match=words):
+        run(tmp_path, prompt(**change))
+    assert runs(tmp_path) == []
+
+
+@pytest.mark.parametrize(("size", "words"), [((32, 32), r"init_image.*32x32.*64x48"), ((64, 48), None)])
+def test_an_init_image_of_another_size_is_refused(tmp_path, size, words):
+    made = with_init(prompt(num_frames=1), tmp_path, Image.new("RGB", size, (90, 120, 30)))
+    if words is None:
+        run(tmp_path, made)
+    else:
+        with pytest.raises(NodeError, match=words):
+            run(tmp_path, made)
+        assert runs(tmp_path) == []
+
+
+def test_a_missing_input_is_named(tmp_path):
+    made = prompt()
+    del made["sampler"]["inputs"]["prompts"]
+    with pytest.raises(PromptError, match=r"Frame Feedback Sampler.*prompts"):
+        run(tmp_path, made)
