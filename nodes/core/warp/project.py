@@ -70,7 +70,10 @@ def warp_pinhole(
     back = Reprojection(inverse, focal_to, focal_from, (height, width), image.device)
 
     source = _inverse_depth(depth.to(image.device)[:, 0]).expand(batch, height, width)
-    target, visible = _visible_surface(source, forward, back, focal_to / focal_from)
+    if forward.still:
+        target, visible = _turned_surface(source, back)
+    else:
+        target, visible = _visible_surface(source, forward, back, focal_to / focal_from)
     hidden, behind = march(visible, forward)
     target.view(-1)[hidden] = target.view(-1)[behind]
     uncovered = torch.zeros_like(visible)
@@ -88,15 +91,28 @@ def warp_pinhole(
     return Warped(moved, holes.float()[:, None], grown[:, None])
 
 
+def _turned_surface(source: Tensor, back: Reprojection) -> tuple[Tensor, Tensor]:
+    # A camera that only turns or zooms sees the same points, whatever their depth: nothing hides or is uncovered.
+    size = (source.shape[-2], source.shape[-1])
+    target = torch.full_like(source, _INFINITE)
+    dx, dy, w = back(target)
+    x, y = dx + (back.x + (size[1] - 1) / 2), dy + (back.y + (size[0] - 1) / 2)
+    return target, ~outside_frame(x, y, size) & (w > NEAREST)
+
+
 def _visible_surface(source: Tensor, forward: Reprojection, back: Reprojection, zoom: float) -> tuple[Tensor, Tensor]:
     # The inverse depth that each target pixel sees, and where it sees any. Closing a crack is a guess, and it holds
     # only where the source has that depth at the place which the guess looks back at: so true gaps stay open, and what
     # shows through the cracks of a near thing is covered.
     height, width = source.shape[-2:]
-    landed = throw(source, forward)
     nearest = float(source.max()) * forward.shift[2] + float(forward.turn[2, 2])
     spread = zoom / max(nearest, 1e-3)
-    near = close_cracks(landed, min(max(math.ceil((1.2 * spread - 1) / 2), 1), _WIDEST_CRACK))
+    radius = min(max(math.ceil((1.2 * spread - 1) / 2), 1), _WIDEST_CRACK)
+    # The frame's edge is no edge of the scene: a crack there is closed from beyond it.
+    margin = 2 * radius
+    landed = throw(source, forward, margin)
+    near = close_cracks(landed, radius)[:, margin:-margin, margin:-margin]
+    landed = landed[:, margin:-margin, margin:-margin]
     guessed = near > landed * (1 + SAME_SURFACE)
     surface = torch.where(guessed, near, landed)
     dx, dy, w = back(surface)

@@ -28,9 +28,10 @@ def sample(image: Tensor, x: Tensor, y: Tensor, sampling: str = "bicubic", borde
         y = y - torch.floor(y / height) * height + _WRAP_MARGIN
         image = _repeat_edges(image, _WRAP_MARGIN)
         height, width = image.shape[-2:]
-    grid = torch.empty((*x.shape, 2), dtype=torch.float32, device=image.device)
-    torch.mul(x, 2 / width, out=grid[..., 0]).add_(1 / width - 1)
-    torch.mul(y, 2 / height, out=grid[..., 1]).add_(1 / height - 1)
+    shape = torch.broadcast_shapes(x.shape, y.shape)
+    grid = torch.empty((*shape, 2), dtype=torch.float32, device=image.device)
+    grid[..., 0] = torch.add(x * (2 / width), 1 / width - 1)
+    grid[..., 1] = torch.add(y * (2 / height), 1 / height - 1)
     return sample_grid(image, grid, sampling, _PADDING[border])
 
 

@@ -34,6 +34,7 @@ class Reprojection:
         (a, b, c), (d, e, f), (g, h, i) = turn.tolist()
         self.shift = tuple((camera_to @ step[:3, 3]).tolist())
         self.turn = turn
+        self.still = not step[:3, 3].any()
         x = torch.arange(width, dtype=torch.float64, device=device)[None, None, :] - (width - 1) / 2
         y = torch.arange(height, dtype=torch.float64, device=device)[None, :, None] - (height - 1) / 2
         self.x, self.y = x.float(), y.float()
@@ -58,7 +59,8 @@ class Reprojection:
         over = 1.0 / w
         move_x = _plus(self.plane(0), inverse_depth, shift_x - self.x * shift_z if shift_z else shift_x)
         move_y = _plus(self.plane(1), inverse_depth, shift_y - self.y * shift_z if shift_z else shift_y)
-        return move_x * over, move_y * over, w
+        shape = torch.broadcast_shapes(move_x.shape, move_y.shape, w.shape, inverse_depth.shape)
+        return (move_x * over).expand(shape), (move_y * over).expand(shape), w.expand(shape)
 
 
 def _plus(plane: Tensor, inverse_depth: Tensor, factor: Tensor | float) -> Tensor:
@@ -67,33 +69,32 @@ def _plus(plane: Tensor, inverse_depth: Tensor, factor: Tensor | float) -> Tenso
     return torch.add(plane, inverse_depth, alpha=factor) if factor else plane
 
 
-def throw(inverse_depth: Tensor, forward: Reprojection) -> Tensor:
-    """The nearest inverse depth that lands on each target pixel, (B, h, w); 0 where none does.
+def throw(inverse_depth: Tensor, forward: Reprojection, margin: int = 0) -> Tensor:
+    """The nearest inverse depth that lands on each target pixel, (B, h + 2 margin, w + 2 margin); 0 where none does.
 
     Convention: a source pixel lands on the one target pixel whose centre is nearest.
 
     Args:
         inverse_depth: (B, h, w), 0 where there is nothing.
         forward: source view to target view.
+        margin: how many pixels beyond the target's frame are kept too.
     """
     batch, height, width = inverse_depth.shape
     dx, dy, w = forward(inverse_depth)
-    offset_x, offset_y = (width - 1) / 2, (height - 1) / 2
-    x = (dx + (forward.x + offset_x)).round_()
-    y = (dy + (forward.y + offset_y)).round_()
-    seen = (x >= 0) & (x < width) & (y >= 0) & (y < height) & (w > NEAREST) & (inverse_depth > 0)
-    # One cell more than there are pixels takes what is not to be seen.
-    nowhere = batch * height * width
-    place = y.mul_(width).add_(x) if height * width < 2**24 else y.double() * width + x
-    index = torch.where(seen, place, -1.0).long()
+    x = (dx + (forward.x + ((width - 1) / 2 + margin))).round_()
+    y = (dy + (forward.y + ((height - 1) / 2 + margin))).round_()
+    high, wide = height + 2 * margin, width + 2 * margin
+    seen = (x >= 0) & (x < wide) & (y >= 0) & (y < high) & (w > NEAREST) & (inverse_depth > 0)
+    # Clamped first: a float beyond int64's range has no integer.
+    index = y.clamp_(0, high - 1).long().mul_(wide).add_(x.clamp_(0, wide - 1).long())
     if batch > 1:
-        index = index + torch.arange(batch, device=index.device)[:, None, None] * (height * width)
-        index = torch.where(seen, index, nowhere)
-    else:
-        index = torch.where(seen, index, nowhere)
+        index += torch.arange(batch, device=index.device)[:, None, None] * (high * wide)
+    # One cell more than there are pixels takes what is not to be seen.
+    nowhere = batch * high * wide
+    index.masked_fill_(~seen, nowhere)
     landed = torch.zeros(nowhere + 1, device=inverse_depth.device)
-    landed.scatter_reduce_(0, index.flatten(), (inverse_depth / w).expand(index.shape).flatten(), "amax")
-    return landed[:nowhere].view(batch, height, width)
+    landed.scatter_reduce_(0, index.flatten(), (inverse_depth / w).flatten(), "amax")
+    return landed[:nowhere].view(batch, high, wide)
 
 
 def close_cracks(near: Tensor, radius: int = 1) -> Tensor:
