@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
 
 from ..errors import FramedriftError
+
+KEY = "framedrift"
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,8 @@ def pack_state(tensors: Mapping[str, torch.Tensor], mark: StateMark) -> bytes:
 
     # Copies: safetensors refuses tensors that share memory.
     whole = {key: value.detach().to("cpu", copy=True).contiguous() for key, value in tensors.items()}
-    return save(whole, metadata={"index": str(mark.index), "position": str(mark.position), "journal": mark.line})
+    # One key, because safetensors writes several in a random order, and equal states shall be equal files.
+    return save(whole, metadata={KEY: json.dumps(asdict(mark))})
 
 
 def read_mark(path: Path) -> StateMark | None:
@@ -43,11 +46,11 @@ def read_mark(path: Path) -> StateMark | None:
             length = struct.unpack("<Q", head)[0] if len(head) == 8 else 0
             size = path.stat().st_size
             header = json.loads(file.read(length)) if 0 < length <= size - 8 else {}
-        kept = header["__metadata__"]
+        kept = json.loads(header["__metadata__"][KEY])
         tensors = [value for key, value in header.items() if key != "__metadata__"]
         if 8 + length + max((value["data_offsets"][1] for value in tensors), default=0) != size:
             raise KeyError("length")
-        return StateMark(int(kept["index"]), int(kept["position"]), kept["journal"])
+        return StateMark(**kept)
     except FileNotFoundError:
         return None
     except (KeyError, TypeError, IndexError, ValueError) as error:

@@ -328,10 +328,11 @@ def mended(layout: Layout) -> Journal:
         journal.flush()
         return journal
     if len(lines) != position or (mark and lines[-1] != mark.line):
+        state = f"follows {position}, the last being frame {mark.index}" if mark else "is missing"
         raise FramedriftError(
             f"Run {layout.path.name} does not fit together: {layout.journal.name} has {len(lines)} frames, "
-            f"{layout.state.name} follows {position}" + (f", frame {mark.index}" if mark else " (it is missing)") + ". "
-            "Put the older of the two back from a copy, or start a new run; the pictures are not touched."
+            f"{layout.state.name} {state}. Put the one that is wrong back from a copy, or start a new run; the "
+            "pictures are not touched."
         )
     return Journal(layout.journal, lines, size)
 

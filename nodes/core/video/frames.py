@@ -185,7 +185,7 @@ def gather(
     needed = len(items) * height * width * 3 * 4
     if max_bytes is not None and needed > max_bytes:
         raise FramedriftError(
-            f"frames: {len(items)} images of {width}x{height} take {needed / 2**30:.2f} GiB of memory, more than max_gib "
+            f"frames: {len(items)} images of {width}x{height} take {needed / 2**30:.2f} GiB, more than max_gib "
             f"({max_bytes / 2**30:.2f}). Take fewer with count or every_nth, or raise max_gib."
         )
     batch = torch.empty(len(items), height, width, 3)
