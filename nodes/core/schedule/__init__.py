@@ -1,17 +1,24 @@
 """Everything over time that a user types: values, prompts and seeds."""
 
+from .conditioning import blend_conditionings
 from .convert import as_schedule
 from .curve import Schedule, StringSchedule, parse_schedule, parse_string_schedule
 from .errors import PromptError, ScheduleError
+from .prompt_text import parse_prompts
+from .prompts import BLENDS, PromptSchedule
 from .seeds import SEED_BEHAVIORS, seed_sequence
 
 __all__ = [
+    "BLENDS",
     "SEED_BEHAVIORS",
     "PromptError",
+    "PromptSchedule",
     "Schedule",
     "ScheduleError",
     "StringSchedule",
     "as_schedule",
+    "blend_conditionings",
+    "parse_prompts",
     "parse_schedule",
     "parse_string_schedule",
     "seed_sequence",

@@ -24,8 +24,9 @@ def as_schedule(value: Any, name: str = "") -> Schedule:
     numbers = _numbers(value, name)
     if numbers.ndim == 0:
         return parse_schedule(_written(float(numbers)), name)
-    keys = tuple(Keyframe(KeyTime(str(frame), float(frame)), float(number)) for frame, number in enumerate(numbers))
-    text = ", ".join(f"{frame}:({_written(float(number))})" for frame, number in enumerate(numbers))
+    values = numbers.tolist()
+    keys = tuple(Keyframe(KeyTime(str(frame), float(frame)), value) for frame, value in enumerate(values))
+    text = ", ".join(f"{frame}:({_written(value)})" for frame, value in enumerate(values))
     return Schedule(text, name, keys)
 
 
@@ -52,4 +53,5 @@ def _numbers(value: Any, name: str) -> np.ndarray:
 
 def _written(number: float) -> str:
     """The number as schedules take it for one: with a point and never with an exponent; it reads back the same."""
-    return np.format_float_positional(number, unique=True, trim="0")
+    plain = repr(number)
+    return np.format_float_positional(number, unique=True, trim="0") if "e" in plain else plain

@@ -162,9 +162,7 @@ def _run(program: Program, values: dict[str, np.ndarray]) -> np.ndarray:
         except OverflowError as error:
             raise ExpressionError("a number in it grows too large") from error
         except (ValueError, TypeError, KeyError, SyntaxError, RuntimeError, MemoryError) as error:
-            # numexpr's own limits: constants, inputs and registers of one program.
-            raise ExpressionError(
-                f"it cannot be evaluated ({shorten(str(error), 80)}); give it in simpler terms"
-            ) from error
+            # numexpr's own limits: constants, inputs and nesting of one program.
+            raise ExpressionError("the formula is too long or nested too deeply; give it in simpler terms") from error
         values[name] = result
     return result

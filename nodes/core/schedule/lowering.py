@@ -16,6 +16,8 @@ CONSTANTS = {"pi": math.pi, "e": math.e}
 VARIABLES = ("t", "s", "max_f")
 _SAFE_INT = 2**62
 _SAFE_SHIFT = 62
+# A part whose text is longer is evaluated on its own: numexpr has some 30 inputs and 250 constants a program.
+_LONG = 160
 
 # How tightly a text binds, as in Python.
 _COMPARE, _OR, _XOR, _AND, _SHIFT, _ADD, _MUL, _UNARY, _POW, _ATOM = range(10)
@@ -76,7 +78,8 @@ class _Lowering:
         if method is None:
             what = _REFUSED.get(type(node), "this")
             raise ExpressionError(f"{what} is not allowed in a formula", _column(node))
-        return method(self, node)
+        term = method(self, node)
+        return self._shared(term) if len(term.text) > _LONG else term
 
     def _constant(self, node: ast.Constant) -> _Term:
         value = node.value
