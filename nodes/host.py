@@ -343,14 +343,19 @@ class DeviceModel:
         if IN_COMFYUI:
             import comfy.model_management
 
-            comfy.model_management.load_models_gpu([self._patcher], memory_required=memory_required)
+            # In full: ComfyUI streams only the weights of its own layers.
+            comfy.model_management.load_models_gpu(
+                [self._patcher], memory_required=memory_required, force_full_load=True
+            )
             return self.module
         return self.module.to(self.device)
 
     def unload(self) -> None:
         """Gives the device's memory back."""
         if IN_COMFYUI:
-            self._patcher.detach()
+            import comfy.model_management
+
+            comfy.model_management.unload_model_and_clones(self._patcher)
         else:
             self.module.to("cpu")
 

@@ -192,6 +192,9 @@ except comfy.model_management.InterruptProcessingException:
 wrapped = host.DeviceModel(torch.nn.Sequential(torch.nn.Linear(4, 4)))
 result["module"] = list(wrapped.load(1024)(torch.ones(1, 4, device=wrapped.device)).shape)
 wrapped.unload()
+result["unloaded"] = wrapped._patcher not in comfy.model_management.loaded_models()
+wrapped.load()
+result["reloaded"] = wrapped._patcher in comfy.model_management.loaded_models()
 
 folder_paths.set_output_directory(tempfile.mkdtemp())
 path, saved = host.save_path("fly/sky_%width%", "mp4", (48, 64))
@@ -247,6 +250,8 @@ class TestInComfyUI:
 
     def test_device_models_run(self, real):
         assert real["module"] == [1, 4]
+        assert real["unloaded"]
+        assert real["reloaded"]
 
     def test_files_are_saved_where_its_own_savers_do(self, real):
         saved = {"filename": "sky_64_00001_.mp4", "subfolder": "fly", "type": "output"}
