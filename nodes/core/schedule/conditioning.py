@@ -13,15 +13,8 @@ Conditioning = list[list[Any]]
 
 # Keys that say which part of the picture or of the sampling an entry is for: entries that differ there do not mix.
 _PLACES = (
-    "area",
-    "mask",
-    "start_percent",
-    "end_percent",
-    "hooks",
-    "control",
-    "gligen",
-    "set_area_to_bounds",
-    "strength",
+    *("area", "set_area_to_bounds", "mask", "strength"),
+    *("start_percent", "end_percent", "hooks", "control", "gligen"),
 )
 # CLIP reads texts in pieces of this many tokens.
 _CLIP_PIECE = 77
@@ -137,16 +130,16 @@ def _lengthened(tokens: torch.Tensor, length: int) -> torch.Tensor:
 def _joined_mask(masks: list[Any], tokens: list[torch.Tensor], heaviest: int) -> torch.Tensor:
     """Where any of the texts has a token. Masks are (B, T), or have ones to spare between B and T."""
     length = max(part.shape[1] for part in tokens)
+    known = [(mask, part) for mask, part in zip(masks, tokens, strict=True) if isinstance(mask, torch.Tensor)]
+    if any(mask.shape[-1] != part.shape[1] for mask, part in known):
+        # Not a mask of these tokens: the model family's own, which only it can read.
+        return masks[heaviest] if isinstance(masks[heaviest], torch.Tensor) else known[0][0]
     model = next(mask for mask in (masks[heaviest], *masks) if isinstance(mask, torch.Tensor))
     joined: torch.Tensor | None = None
     for mask, part in zip(masks, tokens, strict=True):
         own = mask if isinstance(mask, torch.Tensor) else model.new_ones(*model.shape[:-1], part.shape[1])
         own = own.to(model)
-        repeats = part.shape[1] % _CLIP_PIECE == 0 and length % max(1, part.shape[1]) == 0
-        if repeats and own.shape[-1] == part.shape[1]:
-            own = own.repeat(*[1] * (own.ndim - 1), length // part.shape[1])
-        elif own.shape[-1] < length:
-            own = torch.cat([own, own.new_zeros(*own.shape[:-1], length - own.shape[-1])], dim=-1)
+        own = _lengthened(own.movedim(-1, 0)[None], length)[0].movedim(0, -1)
         joined = own if joined is None else torch.maximum(joined, own)
     assert joined is not None  # noqa: S101 - there are always two or more
     return joined

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,7 +19,7 @@ def as_schedule(value: Any, name: str = "") -> Schedule:
     numbers holds on where the animation is longer. Raises ScheduleError naming `name`.
     """
     if isinstance(value, Schedule):
-        return value if value.name == name or not name else Schedule(value.text, name, value.keys)
+        return value if value.name == name or not name else replace(value, name=name)
     if isinstance(value, str):
         return parse_schedule(value, name)
     numbers = _numbers(value, name)

@@ -39,25 +39,27 @@ class Keyframe:
 
 @dataclass(frozen=True)
 class Schedule:
-    """A value over time, as the user wrote it. Equal, and of one hash, where text and name are. Made by
-    `parse_schedule` or `as_schedule`.
+    """A value over time, as the user wrote it. Equal, and of one hash, where text, name and bpm are. Made by
+    `parse_schedule` or `as_schedule`; `bpm` is what its keys in beats go by.
     """
 
     text: str
     name: str = ""
     keys: tuple[Keyframe, ...] = field(default=(), compare=False, repr=False)
+    bpm: float = 120.0
 
-    def sample(self, num_frames: int, seed: int = 0, fps: float = 15.0, bpm: float = 120.0) -> np.ndarray:
+    def sample(self, num_frames: int, seed: int = 0, fps: float = 15.0, bpm: float | None = None) -> np.ndarray:
         """The value at every frame: float64 (num_frames,), finite, the caller's own.
 
         A number holds at its own frame and runs linearly to the next key; a formula of `t` (frame), `s` (seed) and
         `max_f` (num_frames - 1) holds until the next key. The first key's value holds back to frame 0. Keys outside the
-        animation are left out with a warning; where all are, the nearest one's value holds throughout.
+        animation are left out with a warning; where all are, the nearest one's value holds throughout. `fps` places
+        keys in seconds and beats, `bpm` those in beats, the schedule's own where None.
 
         Raises ScheduleError where a formula gives no finite number (it names the frame), or num_frames, fps or bpm are
         out of range.
         """
-        timing = _checked_timing(num_frames, seed, fps, bpm, self.name)
+        timing = _checked_timing(num_frames, seed, fps, self.bpm if bpm is None else bpm, self.name)
         placed = _placed([(key.time, key.key_column, key) for key in self.keys], timing, self.name)
         frames = np.array([frame for frame, _ in placed], np.int64)
         ends = np.append(frames[1:], num_frames)
