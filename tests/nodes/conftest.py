@@ -24,7 +24,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-START_SECONDS = 120
+START_SECONDS = 240
 NEEDS = ("torch", "torchsde", "aiohttp", "yaml", "sqlalchemy", "comfyui_frontend_package")
 
 # What a snippet finds: ComfyUI on the CPU, and the pack loaded by its path as ComfyUI loads it.
@@ -47,33 +47,62 @@ host = sys.modules["pack.nodes.host"]
 """
 
 
-@dataclass(frozen=True)
-class ComfyUI:
-    """An installed ComfyUI and the interpreter that runs it."""
+# Then it runs one snippet a line and leaves what each put into `result`.
+SERVE = """
+import os, traceback
+for line in sys.stdin:
+    code, answer = json.loads(line)
+    names = {"__name__": "snippet", **{key: value for key, value in globals().items() if key[0] != "_"}}
+    try:
+        exec(code, names)
+        said = {"result": names["result"]}
+    except Exception:
+        said = {"error": traceback.format_exc()}
+    with open(answer + ".part", "w") as file:
+        json.dump(said, file)
+    os.replace(answer + ".part", answer)
+"""
 
-    path: Path
-    python: str
+
+class ComfyUI:
+    """An installed ComfyUI and the interpreter that runs it, started once, when it is first asked."""
+
+    def __init__(self, path: Path, python: str):
+        self.path = path
+        self.python = python
+        self.process: subprocess.Popen | None = None
 
     @property
     def models(self) -> Path:
         return self.path / "models"
 
-    def run(self, snippet: str, tmp_path: Path) -> Any:
+    def run(self, snippet: str, folder: Path) -> Any:
         """Runs a snippet in ComfyUI's interpreter and returns what it left in `result`, through JSON."""
-        answer = tmp_path / f"{uuid.uuid4().hex}.json"
-        code = "\n".join(
-            [
-                f"PACK = {str(ROOT)!r}",
-                PRELUDE,
-                textwrap.dedent(snippet),
-                f"open({str(answer)!r}, 'w').write(json.dumps(result))",
-            ]
-        )
-        done = subprocess.run(
-            [self.python, "-c", code], cwd=self.path, capture_output=True, text=True, timeout=240, check=False
-        )
-        assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-8000:]
-        return json.loads(answer.read_text())
+        log = folder / "snippet.log"
+        if self.process is None:
+            code = f"PACK = {str(ROOT)!r}\n{PRELUDE}{SERVE}"
+            with log.open("w") as out:
+                self.process = subprocess.Popen(
+                    [self.python, "-c", code], cwd=self.path, stdin=subprocess.PIPE, stdout=out, stderr=out, text=True
+                )
+        answer = folder / f"{uuid.uuid4().hex}.json"
+        assert self.process.stdin is not None
+        self.process.stdin.write(json.dumps([textwrap.dedent(snippet), str(answer)]) + "\n")
+        self.process.stdin.flush()
+        end = time.monotonic() + START_SECONDS
+        while not answer.exists():
+            assert self.process.poll() is None, log.read_text() if log.exists() else "ComfyUI's interpreter has ended"
+            assert time.monotonic() < end, "ComfyUI's interpreter gave no answer"
+            time.sleep(0.05)
+        said = json.loads(answer.read_text())
+        assert "error" not in said, said["error"]
+        return said["result"]
+
+    def close(self) -> None:
+        if self.process is not None:
+            assert self.process.stdin is not None
+            self.process.stdin.close()
+            self.process.wait(30)
 
 
 @dataclass(frozen=True)
@@ -147,12 +176,13 @@ def _find_comfyui() -> ComfyUI | str:
 
 
 @pytest.fixture(scope="session")
-def comfyui() -> ComfyUI:
+def comfyui() -> Iterator[ComfyUI]:
     """The ComfyUI of this machine; the test is skipped where there is none."""
     found = _find_comfyui()
     if isinstance(found, str):
         pytest.skip(found)
-    return found
+    yield found
+    found.close()
 
 
 @pytest.fixture(scope="session")
