@@ -32,24 +32,29 @@ def scene(count: int, size: int) -> Iterator[torch.Tensor]:
         yield (0.5 + 0.35 * torch.sin(waves[..., None] * 3 + tint + number / 40) + grain).clamp(0, 1)
 
 
-def timed_framedrift(frames: list[torch.Tensor], folder: Path, fps: int, crf: int) -> float:
-    start = time.perf_counter()
+def cpu_seconds(who: int) -> float:
+    used = resource.getrusage(who)
+    return used.ru_utime + used.ru_stime
+
+
+def timed_framedrift(frames: list[torch.Tensor], folder: Path, fps: int, crf: int) -> tuple[float, float]:
+    start, cpu = time.perf_counter(), cpu_seconds(resource.RUSAGE_SELF)
     encode_h264(iter(frames), folder / "framedrift.mp4", fps, tuple(frames[0].shape[:2]), crf=crf)
-    return time.perf_counter() - start
+    return time.perf_counter() - start, cpu_seconds(resource.RUSAGE_SELF) - cpu
 
 
-def timed_ffmpeg(raw: list[bytes], folder: Path, fps: int, crf: int, size: int) -> float:
+def timed_ffmpeg(raw: list[bytes], folder: Path, fps: int, crf: int, size: int) -> tuple[float, float]:
     source = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{size}x{size}", "-r", str(fps), "-i", "-"]
     target = ["-c:v", "libx264", "-crf", str(crf), "-pix_fmt", "yuv420p", "-vf", "scale=out_color_matrix=bt709"]
     command = [shutil.which("ffmpeg"), "-v", "error", "-y", *source, *target, "-movflags", "+faststart"]
-    start = time.perf_counter()
+    start, cpu = time.perf_counter(), cpu_seconds(resource.RUSAGE_CHILDREN)
     with subprocess.Popen([*command, str(folder / "ffmpeg.mp4")], stdin=subprocess.PIPE) as process:
         for frame in raw:
             process.stdin.write(frame)
         process.stdin.close()
         if process.wait():
             raise SystemExit("ffmpeg failed")
-    return time.perf_counter() - start
+    return time.perf_counter() - start, cpu_seconds(resource.RUSAGE_CHILDREN) - cpu
 
 
 def timed_commits(frames: list[torch.Tensor], folder: Path) -> list[float]:
@@ -62,6 +67,12 @@ def timed_commits(frames: list[torch.Tensor], folder: Path) -> list[float]:
             run.commit(number, image, disparity, {}, {"image": image, "disparity": disparity}, {"prompt": "{}"})
             spent.append(time.perf_counter() - start)
     return spent
+
+
+def report(name: str, spent: list[tuple[float, float]], count: int, folder: Path) -> None:
+    wall, cpu = (min(column) for column in zip(*spent, strict=True))
+    size = (folder / f"{name}.mp4").stat().st_size / 1e6
+    print(f"{name:11} {wall:6.2f} s  {count / wall:6.1f} frames/s  {cpu:6.2f} s of processor  {size:.2f} MB")
 
 
 def main() -> None:
@@ -79,9 +90,7 @@ def main() -> None:
         grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / (
             1 if sys.platform == "darwin" else 1024
         )
-        print(
-            f"peak memory while encoding {given.frames} frames at {given.size}: {grown:.0f} MiB above start"
-        )
+        print(f"peak memory while encoding {given.frames} frames at {given.size}: {grown:.0f} MiB above start")
         frames = list(scene(given.frames, given.size))
         raw = [frame.mul(255).round().byte().numpy().tobytes() for frame in frames]
         ours, theirs = [], []
@@ -89,12 +98,14 @@ def main() -> None:
             ours.append(timed_framedrift(frames, folder, given.fps, given.crf))
             if shutil.which("ffmpeg"):
                 theirs.append(timed_ffmpeg(raw, folder, given.fps, given.crf, given.size))
-        size = (folder / "framedrift.mp4").stat().st_size
-        print(f"framedrift  {min(ours):6.2f} s  {given.frames / min(ours):6.1f} frames/s  {size / 1e6:.2f} MB")
+        report("framedrift", ours, given.frames, folder)
         if theirs:
-            size = (folder / "ffmpeg.mp4").stat().st_size
-            print(f"ffmpeg      {min(theirs):6.2f} s  {given.frames / min(theirs):6.1f} frames/s  {size / 1e6:.2f} MB")
-            print(f"ratio       {min(ours) / min(theirs):6.2f}")
+            report("ffmpeg", theirs, given.frames, folder)
+            ratios = [
+                min(mine) / min(other)
+                for mine, other in zip(zip(*ours, strict=True), zip(*theirs, strict=True), strict=True)
+            ]
+            print(f"ratio       {ratios[0]:6.2f} of its wall time, {ratios[1]:.2f} of its processor time")
         else:
             print("ffmpeg is not installed here: nothing to compare with")
         spent = sorted(timed_commits(frames[:30], folder))

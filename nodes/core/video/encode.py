@@ -170,13 +170,16 @@ def to_bytes(picture: torch.Tensor, size: tuple[int, int], number: int) -> np.nd
         is_size = "x".join(str(length) for length in (picture.shape[1], picture.shape[0])) if picture.ndim == 3 else "?"
         raise FramedriftError(f"frames: frame {number} is {is_size}, but the video is {size[1]}x{size[0]}.")
     levels = picture[..., :3].detach().to("cpu", torch.float32).numpy() * np.float32(255)
-    if not np.isfinite(levels).all():
+    # Two quick passes find NaN, infinity and whether there is anything to clip.
+    low, high = levels.min(), levels.max()
+    if not np.isfinite(low) or not np.isfinite(high):
         raise FramedriftError(
             f"frames: frame {number} holds values that are no numbers (NaN or infinity). A VAE in half precision often "
             "makes them."
         )
     np.rint(levels, out=levels)
-    np.clip(levels, 0, 255, out=levels)
+    if low < 0 or high > 255:
+        np.clip(levels, 0, 255, out=levels)
     pixels = levels.astype(np.uint8)
     return np.repeat(pixels, 3, axis=2) if pixels.shape[2] == 1 else pixels
 
