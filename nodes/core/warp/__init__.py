@@ -16,6 +16,9 @@ from .types import Warped, WarpSettings, unmoved
 
 __all__ = ["WarpSettings", "Warped", "motion_matrix", "warp", "warp_deforum", "warp_pinhole", "warp_plane"]
 
+# Where a classic warp tears a picture apart, one of its pixels spreads over any number.
+_LARGEST_MAGNIFICATION = 64
+
 
 def warp(
     image: Tensor,
@@ -89,25 +92,24 @@ def _warp_deforum(
     batch, _, height, width = image.shape
     equal = None if disparity is None else equalise(disparity)
     grid = deforum_grid(step, equal, (height, width), fov_deg, 1.0, image.device)
-    x = torch.add(grid[..., 0] * (width / 2), (width - 1) / 2)
-    y = torch.add(grid[..., 1] * (height / 2), (height - 1) / 2)
-    moved = sample(image, x, y, settings.sampling, settings.border)
-    holes = torch.zeros_like(x)
+    column = (torch.arange(width, device=image.device) * 2 + (1 - width)) / 2
+    row = (torch.arange(height, device=image.device)[:, None] * 2 + (1 - height)) / 2
+    dx, dy = grid[..., 0] * (width / 2) - column, grid[..., 1] * (height / 2) - row
+    moved = sample(image, dx, dy, settings.sampling, settings.border)
+    holes = torch.zeros_like(dx)
     if settings.border in ("replicate", "zeros"):
-        holes = outside_frame(x, y, (height, width)).float()
+        holes = outside_frame(dx, dy, (height, width)).float()
     shape = (batch, 1, height, width)
-    grown = _area_ratio(x, y)
+    grown = _area_ratio(dx, dy)
     return Warped(moved, holes[:, None].expand(shape).contiguous(), grown[:, None].expand(shape).contiguous())
 
 
-def _area_ratio(x: Tensor, y: Tensor) -> Tensor:
+def _area_ratio(dx: Tensor, dy: Tensor) -> Tensor:
     # How much larger a pixel's content is than in the source: one over the area that neighbouring readings span.
-    if min(x.shape[-2:]) < 2:
-        return torch.ones_like(x)
-    across_x, across_y = _slope(x, -1), _slope(y, -1)
-    down_x, down_y = _slope(x, -2), _slope(y, -2)
-    area = (across_x * down_y).sub_(across_y * down_x).abs_()
-    return area.clamp_(min=1 / 64).reciprocal_()
+    if min(dx.shape[-2:]) < 2:
+        return torch.ones_like(dx)
+    area = (1 + _slope(dx, -1)).mul_(1 + _slope(dy, -2)).sub_(_slope(dy, -1).mul_(_slope(dx, -2))).abs_()
+    return area.clamp_(min=1 / _LARGEST_MAGNIFICATION).reciprocal_()
 
 
 def _slope(values: Tensor, axis: int) -> Tensor:

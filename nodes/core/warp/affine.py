@@ -11,7 +11,7 @@ from .sample import sample
 from .types import BORDERS, SAMPLINGS, Warped, check_choice
 
 # A target pixel whose source lies this near the frame's edge, in pixels, still belongs to the frame: rounding.
-_EDGE = 0.5 + 1e-3
+_EDGE = 1e-3
 
 
 def motion_matrix(
@@ -82,9 +82,9 @@ def warp_plane(image: Tensor, matrix: np.ndarray, border: str = "replicate", sam
     if not np.isfinite(matrix).all() or abs(np.linalg.det(matrix)) < 1e-12:
         raise FramedriftError("the 2D motion leaves nothing of the picture; zoom must stay above 0")
     batch, _, height, width = image.shape
-    x, y, weight, behind = _source_positions(np.linalg.inv(matrix), (height, width), image.device)
-    moved = sample(image, x, y, sampling, border)
-    outside = outside_frame(x, y, (height, width)) if border in ("replicate", "zeros") else torch.zeros_like(behind)
+    dx, dy, weight, behind = _displacements(np.linalg.inv(matrix), (height, width), image.device)
+    moved = sample(image, dx, dy, sampling, border)
+    outside = outside_frame(dx, dy, (height, width)) if border in ("replicate", "zeros") else torch.zeros_like(behind)
     holes = (outside | behind).float()
     determinant = abs(float(np.linalg.det(np.linalg.inv(matrix))))
     magnification = weight.abs().pow(3).div(determinant).expand(1, height, width)
@@ -92,17 +92,19 @@ def warp_plane(image: Tensor, matrix: np.ndarray, border: str = "replicate", sam
     return Warped(moved, holes[:, None].expand(shape).contiguous(), magnification[:, None].expand(shape).contiguous())
 
 
-def outside_frame(x: Tensor, y: Tensor, size: tuple[int, int]) -> Tensor:
-    """Where a position in pixel indices lies beyond the outer edge of a frame of `size` (h, w)."""
+def outside_frame(dx: Tensor, dy: Tensor, size: tuple[int, int]) -> Tensor:
+    """Where a pixel, displaced by (dx, dy), lies beyond the outer edge of a frame of `size` (h, w)."""
     height, width = size
-    return (x < -_EDGE) | (x > width - 1 + _EDGE) | (y < -_EDGE) | (y > height - 1 + _EDGE)
+    x = torch.arange(width, device=dx.device) - (width - 1) / 2
+    y = torch.arange(height, device=dx.device)[:, None] - (height - 1) / 2
+    return ((dx + x).abs_() > width / 2 + _EDGE) | ((dy + y).abs_() > height / 2 + _EDGE)
 
 
-def _source_positions(
+def _displacements(
     inverse: np.ndarray, size: tuple[int, int], device: torch.device
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-    # Positions are the pixel's own index plus a displacement: a displacement keeps float32's precision where it is
-    # small, so that a shift by whole pixels lands on them exactly.
+    # Where each target pixel reads, less its own place: that keeps float32's precision where the motion is small, so
+    # that a shift by whole pixels is exact.
     height, width = size
     (a, b, c), (d, e, f), (g, h, i) = inverse
     column = torch.arange(width, dtype=torch.float64, device=device)[None, None, :]
@@ -118,4 +120,4 @@ def _source_positions(
         move_x, move_y = move_x / safe, move_y / safe
     elif i != 1.0:
         move_x, move_y = move_x / i, move_y / i
-    return column.float() + move_x, row.float() + move_y, weight, behind.expand(1, height, width)
+    return move_x, move_y, weight, behind.expand(1, height, width)

@@ -10,6 +10,8 @@ from .splat import Reprojection
 
 # A mirrored background may be this much nearer than the pixel at the hole's edge before it counts as another thing.
 _NEARER = 1.1
+# Side of the blocks, in pixels, whose mean depth is what lies beyond the frame.
+_FINEST = 4
 # Multiples of these spread evenly over the unit square whatever the picture's size: an ordered dither.
 _DITHER_X, _DITHER_Y = 0.7548776662466927, 0.5698402909980532
 
@@ -83,24 +85,24 @@ def uncover(image: Tensor, inverse_depth: Tensor, visible: Tensor, hidden: Tenso
 def fill_inverse_depth(inverse_depth: Tensor, known: Tensor) -> Tensor:
     """Inverse depths with the unknown ones taken smoothly from those about them, (B, h, w).
 
-    Averages go down a pyramid and come back up where there is nothing finer. Where nothing at all is known, the scene
-    is taken to be infinitely far.
+    Averages go down a pyramid, and come back up where there is nothing finer. Where nothing at all is known, the scene
+    is taken to be infinitely far, which is 0.
     """
     if bool(known.all()):
         return inverse_depth
-    levels = [(torch.where(known, inverse_depth, 0.0)[:, None], known.float()[:, None])]
+    first = min(_FINEST, *known.shape[-2:])
+    levels = [(_average(torch.where(known, inverse_depth, 0.0)[:, None], first), _average(known[:, None], first))]
     while max(levels[-1][0].shape[-2:]) > 1:
         total, weight = levels[-1]
-        levels.append((_halve(total), _halve(weight)))
-    filled = None
+        levels.append((_average(total, 2), _average(weight, 2)))
+    filled = torch.zeros_like(levels[-1][0])
     for total, weight in reversed(levels):
-        mean = total / weight.clamp(min=1e-12)
-        if filled is not None:
-            coarse = functional.interpolate(filled, size=mean.shape[-2:], mode="bilinear", align_corners=False)
-            mean = torch.where(weight > 0, mean, coarse)
-        filled = mean
-    return inverse_depth if filled is None else torch.where(known, inverse_depth, filled[:, 0])
+        coarse = functional.interpolate(filled, size=total.shape[-2:], mode="bilinear", align_corners=False)
+        filled = torch.where(weight > 0, total / weight.clamp(min=1e-12), coarse)
+    size = known.shape[-2:]
+    smooth = functional.interpolate(filled, size=size, mode="bilinear", align_corners=False)[:, 0]
+    return torch.where(known, inverse_depth, smooth)
 
 
-def _halve(values: Tensor) -> Tensor:
-    return functional.avg_pool2d(values, 2, ceil_mode=True)
+def _average(values: Tensor, factor: int) -> Tensor:
+    return functional.avg_pool2d(values.float(), min(factor, *values.shape[-2:]), factor, ceil_mode=True)

@@ -8,10 +8,9 @@ from torch import Tensor
 
 from ..camera.lens import check_fov, focal_length
 from ..errors import FramedriftError
-from .affine import outside_frame
 from .holes import fill_inverse_depth, march, uncover
 from .sample import sample
-from .splat import NEAREST, Reprojection, close_cracks, dilate, throw
+from .splat import LARGEST, Reprojection, close_cracks, dilate, throw
 from .types import BORDERS, SAMPLINGS, Warped, check_choice, unmoved
 
 # Two depths that differ by less than this share are one surface.
@@ -79,32 +78,27 @@ def warp_pinhole(
     uncovered = torch.zeros_like(visible)
     uncovered.view(-1)[hidden] = True
     target = fill_inverse_depth(target, visible | uncovered)
-    dx, dy, w = back(target)
-    x, y = dx + (back.x + (width - 1) / 2), dy + (back.y + (height - 1) / 2)
-    moved = uncover(sample(image, x, y, sampling, border), target, visible, hidden, behind)
+    dx, dy, scale = back(target)
+    moved = uncover(sample(image, dx, dy, sampling, border), target, visible, hidden, behind)
     holes = ~visible
     if border in ("wrap", "reflect"):
-        holes &= uncovered | ~outside_frame(x, y, (height, width))
+        holes &= uncovered | ~back.outside(dx, dy)
     # Area ratio of a patch that faces the source's camera: det(H) / (h3 . s)^3 of its homography.
     nod = float(motion[:3, 2] @ motion[:3, 3])
-    grown = torch.add(w, target, alpha=nod).mul_(w * w).mul_((focal_to / focal_from) ** 2).clamp_(min=0)
+    shrunk = scale * scale * scale / (focal_to / focal_from) ** 2
+    grown = torch.addcmul(torch.ones_like(target), target, scale, value=nod).div_(shrunk).clamp_(min=0)
     return Warped(moved, holes.float()[:, None], grown[:, None])
 
 
 def _turned_surface(source: Tensor, back: Reprojection) -> tuple[Tensor, Tensor]:
     # A camera that only turns or zooms sees the same points, whatever their depth: nothing hides or is uncovered.
-    size = (source.shape[-2], source.shape[-1])
     target = torch.full_like(source, _INFINITE)
-    dx, dy, w = back(target)
-    x, y = dx + (back.x + (size[1] - 1) / 2), dy + (back.y + (size[0] - 1) / 2)
-    return target, ~outside_frame(x, y, size) & (w > NEAREST)
+    dx, dy, scale = back(target)
+    return target, ~back.outside(dx, dy) & (scale < LARGEST)
 
 
 def _visible_surface(source: Tensor, forward: Reprojection, back: Reprojection, zoom: float) -> tuple[Tensor, Tensor]:
-    # The inverse depth that each target pixel sees, and where it sees any. Closing a crack is a guess, and it holds
-    # only where the source has that depth at the place which the guess looks back at: so true gaps stay open, and what
-    # shows through the cracks of a near thing is covered.
-    height, width = source.shape[-2:]
+    # The inverse depth that each target pixel sees, and where it sees any.
     nearest = float(source.max()) * forward.shift[2] + float(forward.turn[2, 2])
     spread = zoom / max(nearest, 1e-3)
     radius = min(max(math.ceil((1.2 * spread - 1) / 2), 1), _WIDEST_CRACK)
@@ -115,25 +109,39 @@ def _visible_surface(source: Tensor, forward: Reprojection, back: Reprojection, 
     landed = landed[:, margin:-margin, margin:-margin]
     guessed = near > landed * (1 + SAME_SURFACE)
     surface = torch.where(guessed, near, landed)
-    dx, dy, w = back(surface)
-    x, y = dx + (back.x + (width - 1) / 2), dy + (back.y + (height - 1) / 2)
-    expected = surface / w
-    column, row = x.round().clamp_(0, width - 1), y.round().clamp_(0, height - 1)
-    place = (row.long() * width).add_(column.long())
-    there = source.flatten(1).gather(1, place.flatten(1)).view_as(source)
-    borne_out = ((there - expected).abs() <= SAME_SURFACE * expected) & ~outside_frame(x, y, (height, width))
-    surface = torch.where(guessed & ~borne_out, landed, surface)
+    dx, dy, scale = back(surface)
+    expected = surface * scale
+    wrong = _not_borne_out(source, guessed, dx, dy, expected, back)
+    surface.view(-1)[wrong] = landed.flatten()[wrong]
     visible = surface > 0
     # The z-buffer knows a point half a pixel away; the source's own depth where this pixel looks makes it exact.
-    smooth = sample(source[:, None], x, y, "bilinear", "replicate")[:, 0]
-    same = (smooth - expected).abs() <= SAME_SURFACE * expected
+    smooth = sample(source[:, None], dx, dy, "bilinear", "replicate")[:, 0]
+    same = (smooth - expected).abs_() <= expected.mul_(SAME_SURFACE)
     shift = back.shift[2]
     exact = smooth * back.plane(2)
-    exact = exact / (1.0 - smooth * shift).clamp(min=NEAREST) if shift else exact
+    if shift:
+        exact.div_(torch.add(torch.ones_like(smooth), smooth, alpha=-shift).clamp_(min=1 / LARGEST))
     surface = torch.where(visible & same, exact, surface)
     # Beside a hole, a pixel whose reading mixes two surfaces carries the colour of what has gone: it goes too.
     mixed = visible & ~same & dilate(~visible)
     return surface.masked_fill_(mixed, 0.0), visible & ~mixed
+
+
+def _not_borne_out(
+    source: Tensor, guessed: Tensor, dx: Tensor, dy: Tensor, expected: Tensor, back: Reprojection
+) -> Tensor:
+    # Closing a crack is a guess, and it holds only where the source has that depth at the place which the guess looks
+    # back at: so true gaps stay open, and what shows through the cracks of a near thing is covered. Numbers of pixels.
+    height, width = source.shape[-2:]
+    guess = guessed.flatten().nonzero()[:, 0]
+    place = guess % (height * width)
+    x = place % width + dx.flatten()[guess]
+    y = place // width + dy.flatten()[guess]
+    inside = (x > -0.5) & (x < width - 0.5) & (y > -0.5) & (y < height - 0.5)
+    column, row = x.round().clamp_(0, width - 1).long(), y.round().clamp_(0, height - 1).long()
+    there = source.flatten()[guess - place + row * width + column]
+    wanted = expected.flatten()[guess]
+    return guess[~(inside & ((there - wanted).abs() <= SAME_SURFACE * wanted))]
 
 
 def _inverse_depth(depth: Tensor) -> Tensor:

@@ -8,30 +8,33 @@ _PADDING = {"replicate": "border", "reflect": "reflection", "zeros": "zeros", "w
 _WRAP_MARGIN = 2
 
 
-def sample(image: Tensor, x: Tensor, y: Tensor, sampling: str = "bicubic", border: str = "replicate") -> Tensor:
-    """The image at the given positions, (B, C, h, w) float32.
+def sample(image: Tensor, dx: Tensor, dy: Tensor, sampling: str = "bicubic", border: str = "replicate") -> Tensor:
+    """The image read by each pixel at its own place plus a displacement, (B, C, H, W) float32.
 
-    Convention: x, y are (1 or B, h, w) float32 pixel indices: 0 is the centre of the first pixel. Mirroring is about
-    the picture's outer edge (the edge pixel repeats). Bicubic (a = -0.75) can overshoot; its result is clipped to 0..1.
+    Convention: dx, dy are (1 or B, H, W) float32 in pixels, right and down. Mirroring is about the picture's outer edge
+    (the edge pixel repeats). Bicubic (a = -0.75) can overshoot; its result is clipped to 0..1.
 
     Args:
         image: (B, C, H, W), 0..1.
-        x: columns, finite.
-        y: rows, finite.
+        dx: columns, finite.
+        dy: rows, finite.
         sampling: one of `types.SAMPLINGS`.
         border: one of `types.BORDERS`.
     """
     image = image.float()
     height, width = image.shape[-2:]
+    grid = torch.empty((*torch.broadcast_shapes(dx.shape, dy.shape), 2), dtype=torch.float32, device=image.device)
+    column = torch.arange(width, dtype=torch.float64, device=image.device)[None, None, :]
+    row = torch.arange(height, dtype=torch.float64, device=image.device)[None, :, None]
     if border == "wrap":
-        x = x - torch.floor(x / width) * width + _WRAP_MARGIN
-        y = y - torch.floor(y / height) * height + _WRAP_MARGIN
+        high, wide = height + 2 * _WRAP_MARGIN, width + 2 * _WRAP_MARGIN
+        x, y = dx + column.float(), dy + row.float()
+        grid[..., 0] = (x - torch.floor(x / width) * width + (_WRAP_MARGIN + 0.5)) * (2 / wide) - 1
+        grid[..., 1] = (y - torch.floor(y / height) * height + (_WRAP_MARGIN + 0.5)) * (2 / high) - 1
         image = _repeat_edges(image, _WRAP_MARGIN)
-        height, width = image.shape[-2:]
-    shape = torch.broadcast_shapes(x.shape, y.shape)
-    grid = torch.empty((*shape, 2), dtype=torch.float32, device=image.device)
-    grid[..., 0] = torch.add(x * (2 / width), 1 / width - 1)
-    grid[..., 1] = torch.add(y * (2 / height), 1 / height - 1)
+    else:
+        grid[..., 0] = torch.add(((2 * column + 1) / width - 1).float(), dx, alpha=2 / width)
+        grid[..., 1] = torch.add(((2 * row + 1) / height - 1).float(), dy, alpha=2 / height)
     return sample_grid(image, grid, sampling, _PADDING[border])
 
 

@@ -5,17 +5,19 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-# A point whose depth shrinks to less than this share of what it was is behind the camera or as good as on its lens.
-NEAREST = 1e-4
+# A point that comes nearer than this many times is behind the camera, or as good as on its lens.
+LARGEST = 1e4
+# A pixel this near the frame's edge still belongs to the frame: rounding.
+_EDGE = 1e-3
 
 
 class Reprojection:
     """How the pixels of one view lie in another.
 
     Convention: a pixel of index (x, y) and inverse depth q = 1 / z in the first view lies in the second at
-    (x + dx, y + dy), and its inverse depth there is q / w. Both views have square pixels, their principal point in the
-    middle, x right, y down, z forward. Displacements, not positions, are computed: they keep float32's precision where
-    they are small, and a shift by whole pixels is exact.
+    (x + dx, y + dy), and its inverse depth there is q * scale. Both views have square pixels, their principal point in
+    the middle, x right, y down, z forward. Displacements, not positions, are computed: they keep float32's precision
+    where they are small, and a shift by whole pixels is exact.
 
     Args:
         step: (4, 4) rigid motion from the first camera's coordinates to the second's.
@@ -35,6 +37,7 @@ class Reprojection:
         self.shift = tuple((camera_to @ step[:3, 3]).tolist())
         self.turn = turn
         self.still = not step[:3, 3].any()
+        self._half_width, self._half_height = width / 2 + _EDGE, height / 2 + _EDGE
         x = torch.arange(width, dtype=torch.float64, device=device)[None, None, :] - (width - 1) / 2
         y = torch.arange(height, dtype=torch.float64, device=device)[None, :, None] - (height - 1) / 2
         self.x, self.y = x.float(), y.float()
@@ -53,14 +56,17 @@ class Reprojection:
         return row + column if bool(row.any()) else column
 
     def __call__(self, inverse_depth: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """dx, dy, w for (B, h, w) inverse depths; w is at least `NEAREST`, and there the point is not to be seen."""
+        """dx, dy, scale for (B, h, w) inverse depths; scale is at most `LARGEST`, and there the point is not seen."""
         shift_x, shift_y, shift_z = self.shift
-        w = _plus(self.plane(2), inverse_depth, shift_z).clamp(min=NEAREST)
-        over = 1.0 / w
+        scale = _plus(self.plane(2), inverse_depth, shift_z).clamp(min=1 / LARGEST).reciprocal_()
         move_x = _plus(self.plane(0), inverse_depth, shift_x - self.x * shift_z if shift_z else shift_x)
         move_y = _plus(self.plane(1), inverse_depth, shift_y - self.y * shift_z if shift_z else shift_y)
-        shape = torch.broadcast_shapes(move_x.shape, move_y.shape, w.shape, inverse_depth.shape)
-        return (move_x * over).expand(shape), (move_y * over).expand(shape), w.expand(shape)
+        shape = torch.broadcast_shapes(move_x.shape, move_y.shape, scale.shape, inverse_depth.shape)
+        return (move_x * scale).expand(shape), (move_y * scale).expand(shape), scale.expand(shape)
+
+    def outside(self, dx: Tensor, dy: Tensor) -> Tensor:
+        """Where a displaced pixel lies beyond the outer edge of the other view's frame."""
+        return ((dx + self.x).abs_() > self._half_width) | ((dy + self.y).abs_() > self._half_height)
 
 
 def _plus(plane: Tensor, inverse_depth: Tensor, factor: Tensor | float) -> Tensor:
@@ -80,21 +86,20 @@ def throw(inverse_depth: Tensor, forward: Reprojection, margin: int = 0) -> Tens
         margin: how many pixels beyond the target's frame are kept too.
     """
     batch, height, width = inverse_depth.shape
-    dx, dy, w = forward(inverse_depth)
-    x = (dx + (forward.x + ((width - 1) / 2 + margin))).round_()
-    y = (dy + (forward.y + ((height - 1) / 2 + margin))).round_()
-    high, wide = height + 2 * margin, width + 2 * margin
-    seen = (x >= 0) & (x < wide) & (y >= 0) & (y < high) & (w > NEAREST) & (inverse_depth > 0)
-    # Clamped first: a float beyond int64's range has no integer.
-    index = y.clamp_(0, high - 1).long().mul_(wide).add_(x.clamp_(0, wide - 1).long())
+    dx, dy, scale = forward(inverse_depth)
+    # What lands beyond the margin falls on a rim one pixel wide, which is cut off in the end.
+    rim = margin + 1
+    high, wide = height + 2 * rim, width + 2 * rim
+    x = (dx + (forward.x + ((width - 1) / 2 + rim))).round_().clamp_(0, wide - 1)
+    y = (dy + (forward.y + ((height - 1) / 2 + rim))).round_().clamp_(0, high - 1)
+    # float32 counts to 2^24.
+    index = x.add_(y, alpha=wide).long() if high * wide < 2**24 else x.double().add_(y, alpha=wide).long()
     if batch > 1:
         index += torch.arange(batch, device=index.device)[:, None, None] * (high * wide)
-    # One cell more than there are pixels takes what is not to be seen.
-    nowhere = batch * high * wide
-    index.masked_fill_(~seen, nowhere)
-    landed = torch.zeros(nowhere + 1, device=inverse_depth.device)
-    landed.scatter_reduce_(0, index.flatten(), (inverse_depth / w).flatten(), "amax")
-    return landed[:nowhere].view(batch, high, wide)
+    nearness = torch.where(scale < LARGEST, inverse_depth * scale, 0.0)
+    landed = torch.zeros(batch * high * wide, device=inverse_depth.device)
+    landed.scatter_reduce_(0, index.flatten(), nearness.flatten(), "amax")
+    return landed.view(batch, high, wide)[:, 1:-1, 1:-1]
 
 
 def close_cracks(near: Tensor, radius: int = 1) -> Tensor:

@@ -4,11 +4,12 @@ import math
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from framedrift.nodes.core.camera import Camera2D, Camera3D, Track2D, Track3D, pose_delta, rotation_matrix
 from framedrift.nodes.core.errors import FramedriftError
 from framedrift.nodes.core.warp import motion_matrix
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 STILL_3D = Camera3D(translation_z="0:(0)")
 SIZE = (90, 160)

@@ -8,10 +8,11 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from framedrift.nodes.core.errors import FramedriftError
-from framedrift.nodes.core.warp import motion_matrix, warp_plane
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from framedrift.nodes.core.errors import FramedriftError
+from framedrift.nodes.core.warp import motion_matrix, warp_plane
 
 REFERENCE = Path(__file__).parents[2] / "reference"
 SIZES = [(60, 80), (45, 80), (80, 45)]
@@ -179,7 +180,7 @@ def test_refusals():
         motion_matrix(10, 10, zoom=0)
     with pytest.raises(FramedriftError, match="zoom"):
         warp_plane(texture(4, 4), np.zeros((3, 3)))
-    with pytest.raises(FramedriftError, match="border.*replicate"):
+    with pytest.raises(FramedriftError, match=r"border.*replicate"):
         warp_plane(texture(4, 4), np.eye(3), "mirror")
-    with pytest.raises(FramedriftError, match="sampling.*bicubic"):
+    with pytest.raises(FramedriftError, match=r"sampling.*bicubic"):
         warp_plane(texture(4, 4), np.eye(3), sampling="lanczos")

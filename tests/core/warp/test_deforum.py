@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from framedrift.nodes.core.camera import pose_delta
 from framedrift.nodes.core.depth.range import equalise
 from framedrift.nodes.core.errors import FramedriftError
@@ -99,5 +100,5 @@ def test_refusals():
         warp_deforum(image, None, fov_deg=180)
     with pytest.raises(FramedriftError, match="aspect"):
         warp_deforum(image, None, aspect=0)
-    with pytest.raises(FramedriftError, match="padding.*reflection"):
+    with pytest.raises(FramedriftError, match=r"padding.*reflection"):
         warp_deforum(image, None, padding="wrap")

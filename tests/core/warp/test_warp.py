@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+
 from framedrift.nodes.core.camera import Camera2D, Camera3D
 from framedrift.nodes.core.errors import FramedriftError
 from framedrift.nodes.core.warp import WarpSettings, motion_matrix, warp, warp_deforum, warp_pinhole, warp_plane
@@ -104,7 +105,7 @@ def test_a_lens_that_zooms_is_no_rest():
 
 
 def test_refusals():
-    with pytest.raises(FramedriftError, match="80x45.*81x45"):
+    with pytest.raises(FramedriftError, match=r"80x45.*81x45"):
         warp(torch.rand(1, 3, 45, 81), track(Camera2D()), 0, 1)
     with pytest.raises(FramedriftError, match="10 frames"):
         warp(texture(), track(Camera3D()), 0, 10)
