@@ -27,7 +27,12 @@ LATENT_SCALE = 0.085
 OUTER_SCALE = 2.8
 """Cycles per picture height under which the spectrum flattens: larger shapes come from the mean."""
 
-_BAND_POWER = 2.0
+HORIZON = 0.74
+"""Where the horizon lies, in picture heights from the top."""
+
+COLOUR_FALLOFF = 0.9
+"""How much faster than brightness an axis of vanishing variance falls off, in powers of the squared frequency."""
+
 _EDGE = 1.0 - 2.0 / 1024
 
 
@@ -87,7 +92,7 @@ def inverse_cosine_transform(packed: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def spectrum(size: tuple[int, int], slope: float, stretch: float, band: float) -> Tensor:
-    """Power of every cosine, (h, w) float64, for a field of variance 1 before the tone curve, in latent units.
+    """Power of every cosine along a colour axis of variance 1, (h, w) float64, in latent units.
 
     Args:
         size: (h, w) in pixels. Wavelengths count in picture heights, so the look does not depend on it.
@@ -97,33 +102,47 @@ def spectrum(size: tuple[int, int], slope: float, stretch: float, band: float) -
             takes over within a few frames.
     """
     h, w = size
-    return _power(size, torch.arange(h)[:, None], torch.arange(w)[None], slope, stretch, band)
+    down, across = torch.arange(h)[:, None], torch.arange(w)[None]
+    return _power(size, down, across, _falloff(size, down, across, stretch), slope, stretch, band)
 
 
-def _power(size: tuple[int, int], p: Tensor, q: Tensor, slope: float, stretch: float, band: float) -> Tensor:
+def _falloff(size: tuple[int, int], p: Tensor, q: Tensor, stretch: float) -> Tensor:
+    """Squared frequency of cosine p down and q across, in outer scales, plus 1."""
+    fy, fx = p.double() / 2 / math.sqrt(stretch), q.double() * (size[0] / size[1]) / 2 * math.sqrt(stretch)
+    return 1 + (fx**2 + fy**2) / OUTER_SCALE**2
+
+
+def _power(
+    size: tuple[int, int], p: Tensor, q: Tensor, falloff: Tensor, slope: float, stretch: float, band: float
+) -> Tensor:
     h, w = size
-    across, down = math.sqrt(stretch) * h / w / 2, 1 / math.sqrt(stretch) / 2
-
-    def shape(p: Tensor, q: Tensor) -> Tensor:
-        return (OUTER_SCALE**2 + (q.double() * across) ** 2 + (p.double() * down) ** 2) ** (-slope / 2)
-
-    total = shape(torch.arange(h)[:, None], torch.arange(1, w)[None]).sum().clamp(min=1e-12)
-    power = shape(p, q) * (LATENT_SCALE**2 * h * w / total)
+    total = (_falloff(size, torch.arange(h)[:, None], torch.arange(1, w)[None], stretch) ** (-slope / 2)).sum()
+    power = falloff ** (-slope / 2) * (LATENT_SCALE**2 * h * w / total.clamp(min=1e-12))
     return torch.where(q == 0, power.clamp(max=band), power)
 
 
-@lru_cache(maxsize=12)
-def _inverse_power(size: tuple[int, int], slope: float, stretch: float, band: float, device: torch.device) -> Tensor:
-    p, q = _packed_index(size[0])[:, None, :], _packed_index(size[1]).flatten()[None, :, None]
-    return _power(size, p, q, slope, stretch, band).reciprocal().float().to(device)
+def axis_powers(palette: Palette, size: tuple[int, int], p: Tensor, q: Tensor) -> tuple[Tensor, Tensor]:
+    """Colour axes of a palette (3, 3), one a row, and the power along each at cosine p down and q across, (3, ...).
+
+    Brightness varies at all wavelengths, colour over long ones: an axis falls off the more steeply the less of the
+    variance it has. All float64.
+    """
+    variances, axes = torch.linalg.eigh(torch.tensor(palette.covariance, dtype=torch.float64))
+    variances = variances.clamp(min=1e-4)
+    falloff = _falloff(size, p, q, palette.stretch)
+    power = _power(size, p, q, falloff, palette.slope, palette.stretch, palette.band)
+    steeper = COLOUR_FALLOFF * (1 - variances / variances[-1])
+    return axes.T.contiguous(), torch.stack(
+        [variance * power * falloff**-extra for variance, extra in zip(variances, steeper, strict=True)]
+    )
 
 
 def mean_picture(palette: Palette, height: int, device: torch.device | str = "cpu") -> Tensor:
     """The field's mean in latent units, (3, H, 1): zenith over horizon over ground, in picture heights."""
-    t = (torch.arange(height, dtype=torch.float64) + 0.5) / height
-    ground = torch.sigmoid((t - 0.74) / 0.022)
-    near = torch.exp(-(0.74 - t).abs() / 0.26)
-    weights = torch.stack(((1 - ground) * (1 - near), (1 - ground) * near + ground * near**3, ground * (1 - near**3)))
+    t = (torch.arange(height, dtype=torch.float64) + 0.5) / height - HORIZON
+    ground = torch.sigmoid(t / 0.025)
+    near = torch.exp(-((t / torch.where(t < 0, 0.36, 0.09)) ** 2))
+    weights = torch.stack(((1 - ground) * (1 - near), near, ground * (1 - near)))
     stops = torch.tensor(palette.stops, dtype=torch.float64)
     return (stops.T @ weights * LATENT_SCALE).float()[..., None].to(device)
 
@@ -132,24 +151,21 @@ def mean_picture(palette: Palette, height: int, device: torch.device | str = "cp
 class Field:
     """A palette made ready for one picture size.
 
-    mean (3, H, 1); axes (3, 3), a colour axis a row; variances (3,) along them; inverse_power packed, as the transform.
+    mean (3, H, 1); axes (3, 3), a colour axis a row; inverse_power (3, ...) along them, packed as the transform.
     """
 
     mean: Tensor
     axes: Tensor
-    variances: Tensor
     inverse_power: Tensor
 
 
-@lru_cache(maxsize=12)
+@lru_cache(maxsize=6)
 def prepare(palette: Palette, size: tuple[int, int], device: torch.device) -> Field:
     """The field of a palette at a picture size (h, w)."""
-    variances, axes = torch.linalg.eigh(torch.tensor(palette.covariance, dtype=torch.float64))
+    p, q = _packed_index(size[0])[:, None, :], _packed_index(size[1]).flatten()[None, :, None]
+    axes, powers = axis_powers(palette, size, p, q)
     return Field(
-        mean_picture(palette, size[0], device),
-        axes.T.float().to(device).contiguous(),
-        variances.clamp(min=1e-4).float().to(device),
-        _inverse_power(size, round(palette.slope, 3), round(palette.stretch, 3), round(palette.band, 2), device),
+        mean_picture(palette, size[0], device), axes.float().to(device), powers.reciprocal().float().to(device)
     )
 
 
@@ -171,6 +187,6 @@ def denoise(x: Tensor, sigma: Tensor, palettes: list[Palette]) -> Tensor:
     rotated = torch.bmm(axes, (x.float() - means).flatten(2)).unflatten(2, size)
     coefficients = cosine_transform(rotated)
     for plane, noise, field in zip(coefficients, sigma.square(), fields, strict=True):
-        plane.div_((noise / field.variances)[:, None, None, None] * field.inverse_power + 1)
+        plane.div_(noise * field.inverse_power + 1)
     filtered = inverse_cosine_transform(coefficients, size).flatten(2)
     return torch.bmm(axes.transpose(1, 2), filtered).unflatten(2, size) + means

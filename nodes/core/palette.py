@@ -24,11 +24,9 @@ CONTRAST = 0.45
 multiplies any difference between a prompt's variance and the neutral one."""
 NEUTRAL_SLOPE = 3.4
 NEUTRAL_STRETCH = 1.6
-PALETTE_BAND = 2.0
-NEUTRAL_BAND = 40.0
 
-_CLOUD_SHARE = 0.22
-_ACCENT = 0.07
+_CLOUD_SHARE = 0.15
+_ACCENT = 0.15
 _FLOOR = 0.01
 
 
@@ -45,16 +43,16 @@ class Palette:
     covariance: tuple[tuple[float, ...], ...]
     slope: float = NEUTRAL_SLOPE
     stretch: float = NEUTRAL_STRETCH
-    band: float = PALETTE_BAND
+    band: float = 2.0
 
 
 NEUTRAL = Palette(
     stops=((0.0,) * 3,) * 3,
     covariance=tuple(tuple(CONTRAST**2 * (i == j) for j in range(3)) for i in range(3)),
-    band=NEUTRAL_BAND,
+    band=40.0,
 )
-"""What an empty prompt means: any colour in any direction. It weighs every palette's main axis alike, so that guidance
-(cfg) moves a picture towards its prompt's colours without amplifying its clouds."""
+"""What guidance (cfg) steers away from when nothing is named: any colour in any direction. It weighs every palette's
+main axis alike, so that a picture moves towards its prompt's colours without its clouds being amplified."""
 
 
 @dataclass(frozen=True)
@@ -145,8 +143,11 @@ def _stem(word: str, table: dict[str, str] | dict[str, tuple]) -> str | None:
     return None
 
 
+_PLAIN = _look("64788c b4bec6 4a545c eceef0 8c9cb4")
+
+
 def palette_vector(text: str) -> Tensor:
-    """A prompt as (VECTOR_SIZE,) float32: its palette's difference from NEUTRAL, so that zeros are the empty prompt.
+    """A prompt as (VECTOR_SIZE,) float32: its palette's difference from a plain grey sky, which is the empty prompt.
 
     Vectors may be blended linearly; `palette_from` reads any blend.
     """
@@ -157,7 +158,7 @@ def palette_vector(text: str) -> Tensor:
         if (scene := _stem(word, SCENES)) is not None:
             looks.append((weight, _look(*SCENES[scene])))
         elif (colour := _stem(word, COLOURS)) is not None:
-            looks.append((0.6 * weight, _tint(COLOURS[colour])))
+            looks.append((0.8 * weight, _tint(COLOURS[colour])))
         elif word not in STOP_WORDS:
             unknown.append((weight, word))
     if looks:
@@ -177,12 +178,12 @@ def _mix(looks: list[tuple[float, _Look]]) -> _Look:
         covariance = covariance + weight * 0.2 * offset.T @ offset / 3
     for row in range(3):
         chroma = stops[row] - stops[row].mean()
-        wanted = 0.85 * sum(
+        wanted = sum(
             weight * float(np.linalg.norm(look.stops[row] - look.stops[row].mean()))
             for weight, (_, look) in zip(weights, looks, strict=True)
         )
         # Opposite colours would mix to grey.
-        stops[row] += chroma * (min(max(wanted / max(float(np.linalg.norm(chroma)), 1e-6), 1.0), 2.0) - 1)
+        stops[row] += chroma * (min(max(wanted / max(float(np.linalg.norm(chroma)), 1e-6), 1.0), 2.5) - 1)
     slope = float(sum(w * look.slope for w, (_, look) in zip(weights, looks, strict=True)))
     stretch = float(sum(w * look.stretch for w, (_, look) in zip(weights, looks, strict=True)))
     return _Look(stops, covariance, slope, stretch)
@@ -190,9 +191,9 @@ def _mix(looks: list[tuple[float, _Look]]) -> _Look:
 
 def _vector(look: _Look) -> Tensor:
     top = float(np.linalg.eigvalsh(look.covariance)[-1])
-    covariance = look.covariance * (CONTRAST**2 / top) - np.asarray(NEUTRAL.covariance)
-    numbers = [*look.stops.ravel(), *covariance.ravel(), look.slope - NEUTRAL_SLOPE]
-    numbers += [look.stretch - math.log(NEUTRAL_STRETCH), PALETTE_BAND - NEUTRAL_BAND]
+    covariance = look.covariance * (CONTRAST**2 / top) - _PLAIN.covariance
+    numbers = [*(look.stops - _PLAIN.stops).ravel(), *covariance.ravel()]
+    numbers += [look.slope - _PLAIN.slope, look.stretch - _PLAIN.stretch]
     return torch.tensor(numbers + [0.0] * (VECTOR_SIZE - len(numbers)), dtype=torch.float32)
 
 
@@ -207,16 +208,16 @@ def palette_from(vector: Tensor) -> Palette:
             "CLIP that the Procedural Model node gives"
         )
     numbers = np.nan_to_num(vector.detach().double().reshape(-1, VECTOR_SIZE).mean(0).cpu().numpy(), posinf=0, neginf=0)
-    covariance = numbers[9:18].reshape(3, 3) + np.asarray(NEUTRAL.covariance)
+    stops = np.clip(_PLAIN.stops + numbers[:9].reshape(3, 3), -3, 3)
+    covariance = _PLAIN.covariance + numbers[9:18].reshape(3, 3)
     values, axes = np.linalg.eigh((covariance + covariance.T) / 2)
     values = np.clip(values / max(values[-1], 1e-6), _FLOOR, 1) * CONTRAST**2
     covariance = axes * values @ axes.T
     return Palette(
-        stops=tuple(map(tuple, np.clip(numbers[:9], -3, 3).reshape(3, 3).tolist())),
+        stops=tuple(map(tuple, stops.tolist())),
         covariance=tuple(map(tuple, covariance.tolist())),
-        slope=float(np.clip(NEUTRAL_SLOPE + numbers[18], 2, 4)),
-        stretch=float(np.clip(NEUTRAL_STRETCH * math.exp(np.clip(numbers[19], -2, 2)), 0.25, 8)),
-        band=float(np.clip(NEUTRAL_BAND + numbers[20], PALETTE_BAND, NEUTRAL_BAND)),
+        slope=float(np.clip(_PLAIN.slope + numbers[18], 2, 4.5)),
+        stretch=float(np.clip(math.exp(np.clip(_PLAIN.stretch + numbers[19], -2, 2)), 0.25, 6)),
     )
 
 
@@ -226,8 +227,11 @@ def palettes_from(context: Tensor, negative: Sequence[bool]) -> list[Palette]:
     A negative one gives up its variances for the neutral ones and keeps half of its colours: guidance divides by the
     negative's variance, and a palette has little of it off its main axis.
     """
-    palettes = [palette_from(vector) for vector in context]
     return [
-        replace(NEUTRAL, stops=tuple(tuple(value / 2 for value in stop) for stop in palette.stops)) if away else palette
-        for palette, away in zip(palettes, negative, strict=True)
+        _away_from(vector) if away else palette_from(vector) for vector, away in zip(context, negative, strict=True)
     ]
+
+
+def _away_from(vector: Tensor) -> Palette:
+    offset = (np.array(palette_from(vector).stops) - _PLAIN.stops) / 2
+    return replace(NEUTRAL, stops=tuple(map(tuple, offset.tolist())))

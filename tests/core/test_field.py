@@ -12,6 +12,7 @@ from scipy.fft import dctn, idctn
 from framedrift.nodes.core.errors import FramedriftError
 from framedrift.nodes.core.field import (
     LATENT_SCALE,
+    axis_powers,
     cosine_transform,
     decode_picture,
     denoise,
@@ -37,14 +38,18 @@ def palette(text="sunset over the ocean"):
     return palette_from(palette_vector(text))
 
 
+def powers(look, size):
+    axes, power = axis_powers(look, size, torch.arange(size[0])[:, None], torch.arange(size[1])[None])
+    return axes.numpy(), power.numpy()
+
+
 def draw(look, size, count, seed=0):
     """Samples of the field, by scipy's transform and not by the module's own."""
-    rng = np.random.default_rng(seed)
-    power = spectrum(size, round(look.slope, 3), round(look.stretch, 3), look.band).numpy()
-    values, axes = np.linalg.eigh(np.array(look.covariance))
-    coefficients = rng.standard_normal((count, 3, *size)) * np.sqrt(power) * np.sqrt(values)[:, None, None]
-    field = idctn(coefficients, axes=(-2, -1), norm="ortho")
-    return torch.tensor(np.einsum("ij,bjhw->bihw", axes, field)).float() + mean_picture(look, size[0])
+    axes, power = powers(look, size)
+    field = idctn(
+        np.random.default_rng(seed).standard_normal((count, 3, *size)) * np.sqrt(power), axes=(-2, -1), norm="ortho"
+    )
+    return torch.tensor(np.einsum("ji,bjhw->bihw", axes, field)).float() + mean_picture(look, size[0])
 
 
 @pytest.mark.parametrize("size", [(8, 12), (7, 9), (5, 6), (6, 5), (1, 3), (1, 1), (64, 2)])
@@ -61,14 +66,12 @@ def test_cosine_transform_inverts_and_holds_scipys_numbers(size):
 def test_denoiser_is_the_wiener_filter_in_double_precision():
     look, sigma = palette(), 0.4
     x = torch.randn(1, 3, *SIZE, generator=torch.Generator().manual_seed(2))
-    power = spectrum(SIZE, round(look.slope, 3), round(look.stretch, 3), look.band).numpy()
-    values, axes = np.linalg.eigh(np.array(look.covariance))
-    values = np.maximum(values, 1e-4)
+    axes, power = powers(look, SIZE)
     mean = mean_picture(look, SIZE[0]).numpy()
-    rotated = np.einsum("ji,jhw->ihw", axes, x[0].numpy() - mean)
-    gain = values[:, None, None] * power / (values[:, None, None] * power + sigma**2)
+    rotated = np.einsum("ij,jhw->ihw", axes, x[0].numpy() - mean)
+    gain = power / (power + sigma**2)
     filtered = idctn(gain * dctn(rotated, axes=(-2, -1), norm="ortho"), axes=(-2, -1), norm="ortho")
-    expected = np.einsum("ij,jhw->ihw", axes, filtered) + mean
+    expected = np.einsum("ji,jhw->ihw", axes, filtered) + mean
     np.testing.assert_allclose(denoise(x, torch.tensor(sigma), [look])[0].numpy(), expected, atol=3e-6)
 
 
@@ -91,9 +94,8 @@ def test_its_error_is_the_analytic_one():
     clean = draw(look, SIZE, 48, seed=4)
     noisy = clean + sigma * torch.randn(clean.shape, generator=torch.Generator().manual_seed(5))
     found = float((denoise(noisy, torch.tensor(sigma), [look] * 48) - clean).square().mean())
-    power = spectrum(SIZE, round(look.slope, 3), round(look.stretch, 3), look.band).numpy()
-    values = np.linalg.eigvalsh(np.array(look.covariance))[:, None, None]
-    expected = float((values * power * sigma**2 / (values * power + sigma**2)).mean())
+    power = powers(look, SIZE)[1]
+    expected = float((power * sigma**2 / (power + sigma**2)).mean())
     assert found == pytest.approx(expected, rel=0.04)
 
 
@@ -172,12 +174,12 @@ def test_encoding_stays_finite_outside_the_range():
 # ---------------------------------------------------------------- palettes
 
 
-def test_the_empty_prompt_is_neutral_and_zero():
+def test_the_empty_prompt_is_zero_a_grey_sky_to_paint_and_neutral_to_avoid():
     for text in ("", "  \n"):
         assert not palette_vector(text).any()
-    look = palette_from(torch.zeros(VECTOR_SIZE))
-    assert look.stops == NEUTRAL.stops and look.band == NEUTRAL.band
-    np.testing.assert_allclose(look.covariance, NEUTRAL.covariance, atol=1e-7)
+    grey = np.array(palette_from(torch.zeros(VECTOR_SIZE)).stops)
+    assert (grey.max(axis=1) - grey.min(axis=1)).max() < 0.5
+    assert palettes_from(torch.zeros(1, 1, VECTOR_SIZE), [True]) == [NEUTRAL]
 
 
 def test_different_prompts_have_different_palettes():
@@ -239,8 +241,8 @@ def test_all_palettes_share_the_contrast_of_their_main_axis():
 
 def test_a_negative_prompt_keeps_the_neutral_variances():
     away = palettes_from(palette_vector("fire")[None, None], [True])[0]
-    assert away.covariance == NEUTRAL.covariance
-    assert away.stops[1][0] == pytest.approx(palette("fire").stops[1][0] / 2)
+    assert away.covariance == NEUTRAL.covariance and away.band == NEUTRAL.band
+    assert away.stops[1][0] > 0 > away.stops[1][2]
 
 
 def test_another_models_conditioning_is_refused_in_words():
@@ -263,4 +265,4 @@ def test_any_text_gives_a_palette(text):
 def test_any_numbers_give_a_palette(numbers):
     look = palette_from(torch.tensor(numbers))
     assert np.isfinite(look.covariance).all() and np.isfinite(look.stops).all()
-    assert 2 <= look.slope <= 4 and look.stretch > 0
+    assert 2 <= look.slope <= 4.5 and look.stretch > 0
