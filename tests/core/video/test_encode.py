@@ -5,6 +5,7 @@ import math
 import os
 import subprocess
 import sys
+import weakref
 from fractions import Fraction
 
 import av
@@ -216,6 +217,21 @@ def test_alpha_is_dropped_and_grey_taken(tmp_path):
     for channels in (1, 4):
         encode_h264([torch.full((32, 48, channels), 0.5)] * 2, tmp_path / "a.mp4", 15, (32, 48))
         assert np.abs(decoded(tmp_path / "a.mp4").astype(int) - 128).max() <= 2
+
+
+def test_frames_are_let_go_one_by_one(tmp_path):
+    alive = weakref.WeakSet()
+    most = 0
+
+    def counted():
+        nonlocal most
+        for frame in grey(80):
+            alive.add(frame)
+            most = max(most, len(alive))
+            yield frame
+
+    encode_h264(counted(), tmp_path / "a.mp4", 15, (32, 48))
+    assert most <= 3
 
 
 def bad_frames(kind):
