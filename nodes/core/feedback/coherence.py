@@ -9,6 +9,9 @@ import torch
 QUANTILES = 1025
 """Entries of a reference: the values below which 0, 1/1024, ..., 1 of the pixels lie."""
 
+VISIBLE = 1 / 16
+"""LAB values closer than this count as equal."""
+
 
 def lab_quantiles(image: torch.Tensor, ignore: torch.Tensor | None = None) -> torch.Tensor:
     """The colour distribution of a picture.
@@ -20,7 +23,7 @@ def lab_quantiles(image: torch.Tensor, ignore: torch.Tensor | None = None) -> to
     Returns:
         (3, QUANTILES) float32, ascending along its rows: L in 0..100, a and b about -128..127.
     """
-    return _quantiles(_to_lab(image), ignore)
+    return _quantiles(_coarse(_to_lab(image)), ignore)
 
 
 def match_lab(image: torch.Tensor, reference: torch.Tensor, ignore: torch.Tensor | None = None) -> torch.Tensor:
@@ -38,10 +41,11 @@ def match_lab(image: torch.Tensor, reference: torch.Tensor, ignore: torch.Tensor
         (1, 3, H, W), clipped to 0..1.
     """
     lab = _to_lab(image)
-    own = _quantiles(lab, ignore)
+    coarse = _coarse(lab)
+    own = _quantiles(coarse, ignore)
     target = reference.to(lab)
-    mapped = torch.stack([_interpolate(lab[0, c], own[c], target[c]) for c in range(3)])[None]
-    return _to_rgb(mapped).clamp(0, 1)
+    mapped = torch.stack([_interpolate(coarse[0, c], own[c], target[c]) for c in range(3)])[None]
+    return _to_rgb(mapped + (lab - coarse)).clamp(0, 1)
 
 
 def _to_lab(image: torch.Tensor) -> torch.Tensor:
@@ -54,6 +58,11 @@ def _to_rgb(lab: torch.Tensor) -> torch.Tensor:
     from kornia.color import lab_to_rgb
 
     return lab_to_rgb(lab)
+
+
+def _coarse(lab: torch.Tensor) -> torch.Tensor:
+    """Differences that nobody sees must not be stretched: a grey picture's a and b differ by rounding alone."""
+    return (lab / VISIBLE).round() * VISIBLE
 
 
 def _quantiles(lab: torch.Tensor, ignore: torch.Tensor | None) -> torch.Tensor:
