@@ -19,8 +19,8 @@ class ValueSchedule(io.ComfyNode):
             display_name="Value Schedule",
             category="Framedrift/schedule",
             description="One number over time, in Deforum's text: keyframes with numbers, which run linearly from one "
-            "to the next, or formulas of t, which hold until the next key. Feeds any schedule input of this pack, or as a "
-            "list of numbers the nodes of others.",
+            "to the next, or formulas of t, which hold until the next key. Feeds any schedule input of this pack, or "
+            "as a list of numbers the nodes of others.",
             search_aliases=[
                 "deforum schedule",
                 "keyframes",
@@ -37,7 +37,8 @@ class ValueSchedule(io.ComfyNode):
                     default="0:(0.65), 30:(0.5+0.1*sin(2*pi*t/20))",
                     multiline=True,
                     tooltip="frame:(value), separated by commas. A value is a number or a formula of t (frame), s "
-                    "(seed) and max_f (last frame). A frame may also be seconds (2.5s), beats (8b) or a formula (max_f/2).",
+                    "(seed) and max_f (last frame). A frame may also be seconds (2.5s), beats (8b) or a formula "
+                    "(max_f/2).",
                 ),
                 io.Int.Input(
                     "num_frames",
@@ -53,8 +54,8 @@ class ValueSchedule(io.ComfyNode):
                     min=0.1,
                     max=240.0,
                     step=0.1,
-                    tooltip="Frames a second, for keys in seconds or beats, in the list of values. The sampler gives the "
-                    "schedule its own fps.",
+                    tooltip="Frames a second, for keys in seconds or beats, in the list of values. The sampler gives "
+                    "the schedule its own fps.",
                 ),
                 io.Float.Input(
                     "bpm",

@@ -21,6 +21,8 @@ MAX_LENGTH = 4000
 _MAX_DEPTH = 100
 _MAX_NODES = 1500
 _STRANGE = re.compile(r"[^\w\s.+\-*/%<>=!&|^~(),]|[^\x00-\x7f]")
+# Possessive, so that the exponent of 2e5 is no name.
+_NUMBER_THEN_NAME = re.compile(r"(?<![\w.])(?:[0-9][0-9_]*+\.?+[0-9_]*+|\.[0-9]++)(?:[eE][+-]?[0-9]++)?+(?=[A-Za-z_])")
 _INT64 = 2**63 - 1
 
 
@@ -77,6 +79,11 @@ def parse_expression(text: str) -> Expression:
         raise ExpressionError("there is no value; write a number or a formula such as sin(t/10)", 1)
     if strange := _STRANGE.search(text):
         raise ExpressionError(_strange_reason(strange[0]), strange.start() + 1)
+    if joined := _NUMBER_THEN_NAME.search(text):
+        reason = (
+            f"an operator is missing behind {shorten(joined[0], 20)}; to multiply, write {shorten(joined[0], 20)}*..."
+        )
+        raise ExpressionError(reason, joined.end() + 1)
     tree = _parse(text)
     _check_size(tree)
     # With bounds as they usually are, so that a wrong use is told before anything runs.

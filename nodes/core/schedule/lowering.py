@@ -149,8 +149,7 @@ class _Lowering:
 
     def _bool(self, node: ast.BoolOp) -> _Term:
         sign, level = ("&", _AND) if isinstance(node.op, ast.And) else ("|", _OR)
-        parts = [self._truth(self.visit(value)).at(level + 1) for value in node.values]
-        return _Term(f" {sign} ".join(parts), level, "bool")
+        return self._joined([self._truth(self.visit(value)) for value in node.values], sign, level)
 
     def _compare(self, node: ast.Compare) -> _Term:
         terms = [self._number(self.visit(value)) for value in (node.left, *node.comparators)]
@@ -162,9 +161,7 @@ class _Lowering:
             if sign is None:
                 raise ExpressionError("only < <= > >= == != compare", _column(node))
             parts.append(_comparison(left, sign, right))
-        if len(parts) == 1:
-            return parts[0]
-        return _Term(" & ".join(part.at(_AND) for part in parts), _AND, "bool")
+        return self._joined(parts, "&", _AND)
 
     def _call(self, node: ast.Call) -> _Term:
         if not isinstance(node.func, ast.Name):
@@ -201,6 +198,13 @@ class _Lowering:
 
     def _truth(self, term: _Term) -> _Term:
         return term if term.kind == "bool" else _comparison(term, "!=", _ZERO)
+
+    def _joined(self, parts: list[_Term], sign: str, level: int) -> _Term:
+        joined = parts[0]
+        for part in parts[1:]:
+            joined = _Term(f"{joined.at(level)} {sign} {part.at(level + 1)}", level, "bool")
+            joined = self._shared(joined) if len(joined.text) > _LONG else joined
+        return joined
 
     def _shared(self, term: _Term) -> _Term:
         """The term, evaluated on its own where it is more than a name or a number: its text can stand twice then."""

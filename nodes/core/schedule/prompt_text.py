@@ -17,6 +17,8 @@ log = logging.getLogger("framedrift")
 
 #: Longest prompt text, in characters.
 MAX_TEXT = 500_000
+#: Most keys in one text.
+MAX_KEYS = 20_000
 
 _EXAMPLE = 'write {"0": "a cat", "24": "a dog"}, or one line a key: 0: a cat'
 _BLANKS = re.compile(r"(?:\s|#[^\n]*(?:\n|$)|//[^\n]*(?:\n|$))*+")
@@ -65,6 +67,8 @@ def _parsed(text: str, negative: str) -> PromptSchedule:
         raise PromptError(f"the text is empty; {_EXAMPLE}")
     check_formulas(negative)
     written = _object(text) if _is_object(text) else _lines(text)
+    if len(written) > MAX_KEYS:
+        raise PromptError(f"the text has {len(written)} keys; {MAX_KEYS} are the most")
     keys: dict[str, PromptKey] = {}
     doubled: dict[str, int] = {}
     for entry in written:

@@ -9,6 +9,8 @@ from .errors import ScheduleError, shorten
 
 #: Longest schedule text, in characters: over ten thousand keys.
 MAX_TEXT = 500_000
+#: Most keys in one text.
+MAX_KEYS = 20_000
 #: Longest value of one key, in characters.
 MAX_VALUE = 4000
 
@@ -86,6 +88,8 @@ class _Scanner:
                     raise self._error("a second ':' in one key; is a comma missing before it?", here, begin, colon)
             elif character == "," or (colon is not None and value_at < here and self._key_follows(here)):
                 pieces.append((begin, colon, here))
+                if len(pieces) > MAX_KEYS:
+                    raise ScheduleError(f"the text has more than {MAX_KEYS} keys", self.name)
                 begin, colon = at, None
         if opened:
             raise self._error("'(' is not closed", opened[-1], begin, colon)
