@@ -1,6 +1,12 @@
 """The command line, as a user meets it."""
 
 import json
+import os
+import pty
+import signal
+import subprocess
+import sys
+import time
 
 import pytest
 
@@ -71,3 +77,82 @@ def test_usage_errors_have_status_2():
     with pytest.raises(SystemExit) as stop:
         cli.main(["render"])
     assert stop.value.code == 2
+
+
+@pytest.fixture
+def flight(tmp_path):
+    """A whole workflow in little, as a file."""
+    sampler = {"model": ["1", 0], "vae": ["1", 2], "prompts": ["2", 0], "width": 96, "height": 64, "num_frames": 4}
+    sampler |= {"diffusion_cadence": 1, "steps_schedule": "0:(2)", "run_name": "flight"}
+    prompt = {
+        "1": {"class_type": "FramedriftProceduralModel", "inputs": {}},
+        "2": {"class_type": "FramedriftPromptSchedule", "inputs": {"clip": ["1", 1], "text": "0: a red sky"}},
+        "3": {"class_type": "FramedriftFrameFeedbackSampler", "inputs": sampler},
+        "4": {"class_type": "FramedriftVideoCombine", "inputs": {"frames": ["3", 0], "filename_prefix": "film/flight"}},
+    }
+    classes = cli.node_classes()
+    for node in prompt.values():
+        # Everything else as a new node on the page has it.
+        for name, (_, options) in classes[node["class_type"]].INPUT_TYPES()["required"].items():
+            if "default" in options or options.get("options"):
+                node["inputs"].setdefault(name, options.get("default", (options.get("options") or [None])[0]))
+    path = tmp_path / "flight.json"
+    path.write_text(json.dumps(prompt))
+    return path
+
+
+def command(*arguments):
+    return [sys.executable, "-m", "framedrift.nodes.headless.cli", "render", *map(str, arguments)]
+
+
+def test_standard_output_holds_the_paths_of_what_was_written_and_nothing_else(flight, tmp_path):
+    done = subprocess.run(
+        command(flight, "--output-dir", tmp_path / "out"), capture_output=True, text=True, check=False, timeout=120
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"{tmp_path / 'out' / 'film' / 'flight_00001_.mp4'}\n"
+    assert done.stderr == ""
+    assert (tmp_path / "out" / "film" / "flight_00001_.mp4").stat().st_size > 500
+    assert len(list((tmp_path / "out" / "framedrift" / "flight_00001" / "frames").iterdir())) == 4
+
+
+@pytest.mark.parametrize("quiet", [[], ["--quiet"]])
+def test_a_terminal_is_shown_progress_and_quiet_silences_it(flight, tmp_path, quiet):
+    ours, theirs = pty.openpty()
+    arguments = ["--output-dir", tmp_path / "out", "--set", "3.num_frames=2", *quiet]
+    with subprocess.Popen(command(flight, *arguments), stdout=subprocess.PIPE, stderr=theirs) as process:
+        os.close(theirs)
+        seen = b""
+        try:
+            while piece := os.read(ours, 4096):
+                seen += piece
+        except OSError:  # how Linux says that the other end of a terminal is closed
+            pass
+    os.close(ours)
+    assert process.returncode == 0
+    assert seen == b"" if quiet else b"Frame Feedback Sampler" in seen
+
+
+def frames_in(folder):
+    return sorted(folder.glob("framedrift/*/frames/*.png"))
+
+
+def test_ctrl_c_keeps_the_frames_and_the_next_run_goes_on_with_them(flight, tmp_path):
+    out = tmp_path / "out"
+    longer = ("--output-dir", out, "--set", "3.num_frames=20", "--set", "3.steps_schedule=0:(40)")
+    process = subprocess.Popen(command(flight, *longer), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    end = time.monotonic() + 90
+    while len(frames_in(out)) < 3 and time.monotonic() < end and process.poll() is None:
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    said = process.communicate(timeout=60)
+    assert process.returncode == 130, said
+    assert said[0] == ""
+    assert "kept" in said[1]
+    made = {path: path.stat().st_mtime_ns for path in frames_in(out)}
+    assert 3 <= len(made) < 20
+
+    done = subprocess.run(command(flight, *longer), capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+    assert len(frames_in(out)) == 20
+    assert {path: path.stat().st_mtime_ns for path in made} == made

@@ -138,9 +138,15 @@ io, result = host.io, {"imported": [name for name in imported if not name.starts
 result["is comfy"] = host.IN_COMFYUI and io is comfy_api.latest.io
 
 # Noise: the stock KSampler's, without touching the global generator.
-model, clip, vae, _ = comfy.sd.load_checkpoint_guess_config(
-    str(Path("models/checkpoints/tiny_sd15_all.safetensors")), embedding_directory=None)
-positive, negative = (clip.encode_from_tokens_scheduled(clip.tokenize(text)) for text in ("sky", ""))
+vae = nodes.VAELoader().load_vae("taesd3")[0]
+model = nodes.UNETLoader().load_unet("tiny_sd3.safetensors", "default")[0]
+
+def text(seed, tokens=77, width=4096):
+    source = torch.Generator().manual_seed(seed)
+    words, pooled = (torch.randn(*shape, generator=source) for shape in ((1, tokens, width), (1, 2048)))
+    return [[words, {"pooled_output": pooled}]]
+
+positive, negative = text(1), text(2)
 result["multiple"] = host.size_multiple(vae)
 latent = host.empty_latent(model, vae, (64, 96))
 result["latent"] = list(latent.shape)
@@ -178,6 +184,17 @@ strips = [slice(0, 4), slice(4, 8), slice(8, 12)]
 result["moved at"] = [[float((x0 - inner)[..., strip].abs().max()) > 1e-6 for x0 in ends] for strip in strips]
 result["model untouched"] = "denoise_mask_function" not in model.model_options
 
+# A model of video: one frame long.
+video_vae = nodes.VAELoader().load_vae("lighttaew2_1.safetensors")[0]
+video_model = nodes.UNETLoader().load_unet("tiny_wan_t2v.safetensors", "default")[0]
+clip_of_one = host.vae_encode(video_vae, picture)
+empty = host.empty_latent(video_model, video_vae, (64, 96))
+moving = host.sample(video_model, clip_of_one, text(3, 16), text(4, 16), seed=1, cfg=1.0, sampler_name="euler",
+                     sigmas=host.sigmas(video_model, "simple", "euler", 4), denoise_mask=mask)
+drift = (moving - clip_of_one).abs().amax(dim=(0, 1, 2, 3))
+result["video"] = [list(empty.shape), list(clip_of_one.shape), list(host.vae_decode(video_vae, moving).shape),
+                   float(drift[:4].max()), float(drift[4:].min())]
+
 decoded = host.vae_decode(vae, sampled)
 result["decoded"] = [list(decoded.shape), str(decoded.dtype), float(decoded.min()) >= 0, float(decoded.max()) <= 1]
 result["preview"] = list(host.latent_previewer(model)(sampled).size) if host.latent_previewer(model)(sampled) else None
@@ -212,8 +229,15 @@ result["metadata"] = host.metadata_allowed()
 
 @pytest.fixture(scope="module")
 def real(comfyui, tmp_path_factory):
-    if not (comfyui.models / "checkpoints" / "tiny_sd15_all.safetensors").exists():
-        pytest.skip("ComfyUI has no tiny_sd15_all.safetensors among its checkpoints")
+    needed = [
+        "diffusion_models/tiny_sd3.safetensors",
+        "diffusion_models/tiny_wan_t2v.safetensors",
+        "vae_approx/taesd3_decoder.safetensors",
+        "vae_approx/lighttaew2_1.safetensors",
+    ]
+    missing = [name for name in needed if not (comfyui.models / name).exists()]
+    if missing:
+        pytest.skip(f"ComfyUI's models have no {', '.join(missing)}")
     return comfyui.run(f"CLIMBING = {CLIMBING!r}\n" + IN_COMFYUI, tmp_path_factory.mktemp("host"))
 
 
@@ -241,9 +265,16 @@ class TestInComfyUI:
 
     def test_latents_and_pictures_have_the_models_shapes(self, real):
         assert real["multiple"] == 8
-        assert real["latent"] == [1, 4, 8, 12]
-        assert real["encoded"] == [1, 4, 8, 12]
+        assert real["latent"] == [1, 16, 8, 12]
+        assert real["encoded"] == [1, 16, 8, 12]
         assert real["decoded"] == [[1, 3, 64, 96], "torch.float32", True, True]
+
+    def test_a_model_of_video_makes_one_frame_under_the_same_mask(self, real):
+        empty, encoded, decoded, kept, free = real["video"]
+        assert empty == encoded == [1, 16, 1, 8, 12]
+        assert decoded == [1, 3, 64, 96]
+        assert kept < 1e-5
+        assert free > 1e-3
 
     def test_interrupts_are_comfyuis(self, real):
         assert real["interrupted"]
