@@ -6,7 +6,6 @@ colours adds to the variance. A word that is not known gives colours too, from i
 """
 
 import math
-import re
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -16,7 +15,7 @@ import torch
 from torch import Tensor
 
 from .errors import FramedriftError
-from .words import COLOURS, SCENES, STOP_WORDS
+from .words import COLOURS, SCENES, STOP_WORDS, known_form, weighted_words
 
 VECTOR_SIZE = 24
 CONTRAST = 0.45
@@ -26,8 +25,10 @@ NEUTRAL_SLOPE = 3.4
 NEUTRAL_STRETCH = 1.6
 
 _CLOUD_SHARE = 0.15
-_ACCENT = 0.15
+_ACCENT = 0.11
 _FLOOR = 0.01
+_SPREAD = 0.2
+_ELSEWHERE = 0.2
 
 
 @dataclass(frozen=True)
@@ -109,40 +110,6 @@ def _hsv(hue: float, saturation: float, value: float) -> str:
     return "".join(f"{round(255 * channel):02x}" for channel in channels)
 
 
-def weighted_words(text: str) -> list[tuple[str, float]]:
-    r"""Words of a prompt, lower case, with their weights: `(word:1.3)` weighs 1.3, `(word)` 1.1, nested ones multiply.
-
-    Never fails: unbalanced parentheses are read as far as they go, and `\(` is no weight.
-    """
-    words: list[tuple[str, float]] = []
-    starts: list[int] = []
-    for match in re.finditer(r"\\.|\(|:\s*(-?\d*\.?\d+)\s*\)|\)|[^\W\d_]+(?:['’][^\W\d_]+)*", text.lower()):
-        piece = match[0]
-        if piece == "(":
-            starts.append(len(words))
-        elif piece.endswith(")") and not piece.startswith("\\"):
-            if starts:
-                factor = 1.1 if match[1] is None else min(max(float(match[1]), 0.0), 10.0)
-                start = starts.pop()
-                words[start:] = [(word, weight * factor) for word, weight in words[start:]]
-        elif not piece.startswith("\\"):
-            words.append((piece, 1.0))
-    return words
-
-
-def _stem(word: str, table: dict[str, str] | dict[str, tuple]) -> str | None:
-    for form in (
-        word,
-        word.removesuffix("s"),
-        word.removesuffix("es"),
-        word.removesuffix("y"),
-        word.removesuffix("ing"),
-    ):
-        if form in table:
-            return form
-    return None
-
-
 _PLAIN = _look("64788c b4bec6 4a545c eceef0 8c9cb4")
 
 
@@ -153,40 +120,52 @@ def palette_vector(text: str) -> Tensor:
     """
     if not text.strip():
         return torch.zeros(VECTOR_SIZE)
-    looks, unknown = [], []
-    for word, weight in weighted_words(text):
-        if (scene := _stem(word, SCENES)) is not None:
-            looks.append((weight, _look(*SCENES[scene])))
-        elif (colour := _stem(word, COLOURS)) is not None:
-            looks.append((0.8 * weight, _tint(COLOURS[colour])))
+    looks: list[_Share] = []
+    unknown: list[_Share] = []
+    for word, weight, below in weighted_words(text):
+        if (scene := known_form(word, SCENES)) is not None:
+            looks.append(_Share(_look(*SCENES[scene]), weight, below))
+        elif (colour := known_form(word, COLOURS)) is not None:
+            looks.append(_Share(_tint(COLOURS[colour]), 0.8 * weight, below))
         elif word not in STOP_WORDS:
-            unknown.append((weight, word))
+            unknown.append(_Share(_invented(word), weight, below))
     if looks:
-        looks += [(0.04 * weight, _invented(word)) for weight, word in unknown]
-    else:
-        looks = [(weight, _invented(word)) for weight, word in unknown] or [(1.0, _invented(text))]
-    return _vector(_mix(looks))
+        looks += [replace(share, weight=0.04 * share.weight) for share in unknown]
+    return _vector(_mix(looks or unknown or [_Share(_invented(text), 1.0, False)]))
 
 
-def _mix(looks: list[tuple[float, _Look]]) -> _Look:
-    weights = np.array([max(weight, 1e-6) for weight, _ in looks])
-    weights /= weights.sum()
-    stops = np.einsum("i,ijk->jk", weights, np.stack([look.stops for _, look in looks]))
-    covariance = np.einsum("i,ijk->jk", weights, np.stack([look.covariance for _, look in looks]))
-    for weight, (_, look) in zip(weights, looks, strict=True):
-        offset = look.stops - stops
-        covariance = covariance + weight * 0.2 * offset.T @ offset / 3
-    for row in range(3):
-        chroma = stops[row] - stops[row].mean()
-        wanted = sum(
-            weight * float(np.linalg.norm(look.stops[row] - look.stops[row].mean()))
-            for weight, (_, look) in zip(weights, looks, strict=True)
-        )
-        # Opposite colours would mix to grey.
-        stops[row] += chroma * (min(max(wanted / max(float(np.linalg.norm(chroma)), 1e-6), 1.0), 2.5) - 1)
-    slope = float(sum(w * look.slope for w, (_, look) in zip(weights, looks, strict=True)))
-    stretch = float(sum(w * look.stretch for w, (_, look) in zip(weights, looks, strict=True)))
-    return _Look(stops, covariance, slope, stretch)
+@dataclass(frozen=True)
+class _Share:
+    """A word's look, how much it counts, and whether it stands for what is below."""
+
+    look: _Look
+    weight: float
+    below: bool
+
+
+def _mix(shares: list[_Share]) -> _Look:
+    above, ground = _weights(shares, below=False), _weights(shares, below=True)
+    by_row = np.stack((above, above, ground), 1)
+    all_stops = np.stack([share.look.stops for share in shares])
+    stops = np.einsum("ij,ijk->jk", by_row, all_stops)
+    offsets = all_stops - stops
+    covariance = np.einsum("i,ijk->jk", above, np.stack([share.look.covariance for share in shares]))
+    covariance += _SPREAD * np.einsum("ij,ijk,ijl->kl", by_row, offsets, offsets) / 3
+    # Opposite colours would mix to grey: the mixture is made as vivid as its parts are.
+    chroma = stops - stops.mean(1, keepdims=True)
+    vivid = np.einsum("ij,ij->j", by_row, np.linalg.norm(all_stops - all_stops.mean(2, keepdims=True), axis=2))
+    lift = np.clip(vivid / np.maximum(np.linalg.norm(chroma, axis=1), 1e-6), 1.0, 2.5)
+    slope = float(above @ [share.look.slope for share in shares])
+    stretch = float(above @ [share.look.stretch for share in shares])
+    return _Look(stops + chroma * (lift - 1)[:, None], covariance, slope, stretch)
+
+
+def _weights(shares: list[_Share], below: bool) -> np.ndarray:
+    """Shares for the sky or for the ground: `over` and its like put words on the ground, if any stand there."""
+    if all(share.below == shares[0].below for share in shares):
+        below = shares[0].below
+    weights = np.array([max(share.weight, 1e-6) * (1 if share.below == below else _ELSEWHERE) for share in shares])
+    return weights / weights.sum()
 
 
 def _vector(look: _Look) -> Tensor:

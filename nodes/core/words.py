@@ -1,4 +1,7 @@
-"""The demo model's vocabulary."""
+"""The demo model's vocabulary, and how a prompt is split into words."""
+
+import re
+from collections.abc import Mapping
 
 SCENES: dict[str, tuple] = {
     # word: (zenith, horizon, ground, clouds, accent), and where they differ: spectral slope, width to height
@@ -96,3 +99,44 @@ COLOURS: dict[str, str] = {
 STOP_WORDS = frozenset(
     "a an and as at by for from in into is it its of off on or over the through to under up very with without".split()  # noqa: SIM905
 )
+
+BELOW = frozenset(["over", "above", "on"])
+"""What follows these is the ground, until the next comma."""
+
+_PIECES = re.compile(r"\\.|\(|:\s*(-?\d*\.?\d+)\s*\)|\)|[,;.!?\n]|[^\W\d_]+(?:['’][^\W\d_]+)*")
+
+
+def weighted_words(text: str) -> list[tuple[str, float, bool]]:
+    r"""Words of a prompt, lower case, with their weights, and whether they stand for what is below.
+
+    `(word:1.3)` weighs 1.3, `(word)` 1.1, nested ones multiply. Never fails: unbalanced parentheses are read as far as
+    they go, and `\(` is no weight.
+    """
+    words: list[tuple[str, float, bool]] = []
+    starts: list[int] = []
+    below = False
+    for match in _PIECES.finditer(text.lower()):
+        piece = match[0]
+        if piece == "(":
+            starts.append(len(words))
+        elif piece.startswith("\\"):
+            continue
+        elif piece.endswith(")"):
+            if starts:
+                factor = 1.1 if match[1] is None else min(max(float(match[1]), 0.0), 10.0)
+                start = starts.pop()
+                words[start:] = [(word, weight * factor, under) for word, weight, under in words[start:]]
+        elif piece in ",;.!?\n":
+            below = False
+        else:
+            below = below or piece in BELOW
+            words.append((piece, 1.0, below))
+    return words
+
+
+def known_form(word: str, table: Mapping[str, object]) -> str | None:
+    """The word as the table has it, without an ending if need be."""
+    for ending in ("", "s", "es", "y", "ing"):
+        if word.removesuffix(ending) in table:
+            return word.removesuffix(ending)
+    return None

@@ -28,8 +28,8 @@ from framedrift.nodes.core.palette import (
     palette_from,
     palette_vector,
     palettes_from,
-    weighted_words,
 )
+from framedrift.nodes.core.words import COLOURS, SCENES, weighted_words
 
 SIZE = (40, 56)
 
@@ -210,16 +210,25 @@ def test_groups_of_texts_that_mean_the_same(same):
 
 
 def test_weights_weigh():
-    assert weighted_words("a (red fire:1.5) ((sky)) \\(x\\) (y:2") == [
-        ("a", 1.0),
-        ("red", 1.5),
-        ("fire", 1.5),
-        ("sky", pytest.approx(1.21)),
-        ("x", 1.0),
-        ("y", 1.0),
-    ]
+    words = [(word, round(weight, 6)) for word, weight, _ in weighted_words("a (red fire:1.5) ((sky)) \\(x\\) (y:2")]
+    assert words == [("a", 1.0), ("red", 1.5), ("fire", 1.5), ("sky", 1.21), ("x", 1.0), ("y", 1.0)]
     plain, heavy, alone = (palette_vector(t) for t in ("night fire", "night (fire:4)", "fire"))
     assert (heavy - alone).norm() < (plain - alone).norm()
+
+
+def test_what_the_sky_is_over_lies_on_the_ground():
+    """The snow brightens the ground and leaves the night above it dark."""
+    night, mixed, over = palette("night"), palette("night, snow"), palette("night over snow, night")
+    assert sum(over.stops[2]) > sum(night.stops[2]) + 1
+    assert sum(over.stops[0]) < sum(mixed.stops[0]) - 0.5
+    assert [below for _, _, below in weighted_words("sky over the sea, gold")] == [False, True, True, True, False]
+
+
+def test_every_word_of_the_vocabulary_has_colours():
+    for word in [*SCENES, *COLOURS]:
+        look = palette(word)
+        assert np.isfinite(look.stops).all()
+    assert len(SCENES) >= 60
 
 
 def test_a_blend_moves_evenly_from_one_look_to_the_other():
