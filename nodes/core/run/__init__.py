@@ -3,6 +3,7 @@
 from .files import ensure_space
 from .folder import RunFrames
 from .names import check_run_name, clean_name
-from .store import Run, RunStore, RunSummary
+from .run import Run
+from .store import RunStore, RunSummary
 
 __all__ = ["Run", "RunFrames", "RunStore", "RunSummary", "check_run_name", "clean_name", "ensure_space"]

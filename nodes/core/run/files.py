@@ -121,12 +121,13 @@ def readable_errors(action: str, place: Path, needed: int = 0) -> Iterator[None]
         yield
     except OSError as error:
         if error.errno in FULL_DISK or getattr(error, "winerror", None) in (39, 112):
+            wanted = f"about {megabytes(needed)} MB are needed, " if needed else ""
             reason = (
-                f"the disk is full or a limit is reached (about {megabytes(needed)} MB are needed, "
-                f"{free_bytes(place) // MIB} MB are free). Make room and queue again"
+                f"the disk is full or a limit is reached ({wanted}{free_bytes(place) // MIB} MB are free). "
+                "Make room and queue again"
             )
         elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
             reason = f"writing there is not allowed ({error})"
         else:
             reason = str(error)
-        raise FramedriftError(f"Could not {action} in {place}: {reason}; everything written before is kept.") from error
+        raise FramedriftError(f"Could not {action} in {place}: {reason}; what was there before is kept.") from error

@@ -41,7 +41,7 @@ class Sound:
         end = min(round(until * self._rate), self._waveform.shape[1])
         if end <= self._done:
             return
-        samples = np.ascontiguousarray(self._waveform[:, self._done : end])
+        samples = np.clip(self._waveform[:, self._done : end], -1, 1)
         frame = av.AudioFrame.from_ndarray(samples, format="fltp", layout=self._layout)
         frame.sample_rate = self._rate
         frame.pts, frame.time_base = self._done, Fraction(1, self._rate)
@@ -70,8 +70,8 @@ def open_sound(container: OutputContainer, audio: Mapping[str, Any] | None) -> S
     if waveform.shape[1] not in LAYOUTS:
         log.warning("Audio of %d channels: the first is used.", waveform.shape[1])
         waveform = waveform[:, :1]
-    samples = waveform[0].detach().to("cpu", torch.float32).clamp(-1, 1).numpy()
-    if not np.isfinite(samples).all():
+    samples = waveform[0].detach().to("cpu", torch.float32).numpy()
+    if not (np.isfinite(samples.min()) and np.isfinite(samples.max())):
         raise FramedriftError("audio: the waveform holds values that are no numbers (NaN or infinity).")
     target = next((known for known in AAC_RATES if known >= rate), AAC_RATES[-1])
     layout = LAYOUTS[samples.shape[0]]
