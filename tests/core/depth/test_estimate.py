@@ -295,8 +295,7 @@ def test_signature_names_the_files_not_the_place(models, copy):
         tail = file.read()
         file.seek(-2, 2)
         file.write(bytes(255 - b for b in tail))
-    changed = load_depth_model(folder, name="da").signature()
-    assert here != changed or len(tail) == 0
+    assert load_depth_model(folder, name="da").signature() != here
 
 
 def test_tracker_takes_what_models_give(models):
