@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
@@ -172,7 +172,9 @@ def _move_disparity(
     """The last disparity as the camera sees it now: what the new estimate is fitted to."""
     if memory.disparity is None or track is None or source is None:
         return memory.disparity
-    return warp(memory.disparity, track, source, plan.frame, memory.disparity, settings.warp).image
+    # Not bicubic, whatever the picture is: that overshoots at the edges of things.
+    plain = replace(settings.warp, sampling="bilinear")
+    return warp(memory.disparity, track, source, plan.frame, memory.disparity, plain).image
 
 
 def _entry(plan: FramePlan, track: Track | None) -> dict:
