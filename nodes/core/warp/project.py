@@ -8,9 +8,10 @@ from torch import Tensor
 
 from ..camera.lens import check_fov, focal_length
 from ..errors import FramedriftError
+from .edges import harden
 from .holes import fill_inverse_depth, march, uncover
 from .sample import sample
-from .splat import LARGEST, Reprojection, close_cracks, dilate, throw
+from .splat import LARGEST, Reprojection, close_cracks, dilate, grow, throw
 from .types import BORDERS, SAMPLINGS, Warped, check_choice, unmoved
 
 # Two depths that differ by less than this share are one surface.
@@ -72,7 +73,7 @@ def warp_pinhole(
     if forward.still:
         target, visible = _turned_surface(source, back)
     else:
-        target, visible = _visible_surface(source, forward, back, focal_to / focal_from)
+        target, visible = _visible_surface(harden(source), forward, back, focal_to / focal_from)
     hidden, behind = march(visible, forward)
     target.view(-1)[hidden] = target.view(-1)[behind]
     uncovered = torch.zeros_like(visible)
@@ -111,37 +112,41 @@ def _visible_surface(source: Tensor, forward: Reprojection, back: Reprojection, 
     surface = torch.where(guessed, near, landed)
     dx, dy, scale = back(surface)
     expected = surface * scale
-    wrong = _not_borne_out(source, guessed, dx, dy, expected, back)
+    # Closing a crack is a guess, and it holds only where the source has that depth at the place which the guess looks
+    # back at: so true gaps stay open, and what shows through the cracks of a near thing is covered.
+    guess = guessed.flatten().nonzero()[:, 0]
+    place, inside = _looked_at(guess, dx, dy)
+    wanted = expected.flatten()[guess]
+    borne_out = inside & ((source.flatten()[place] - wanted).abs_() <= SAME_SURFACE * wanted)
+    wrong = guess[~borne_out]
     surface.view(-1)[wrong] = landed.flatten()[wrong]
     visible = surface > 0
     # The z-buffer knows a point half a pixel away; the source's own depth where this pixel looks makes it exact.
     smooth = sample(source[:, None], dx, dy, "bilinear", "replicate")[:, 0]
-    same = (smooth - expected).abs_() <= expected.mul_(SAME_SURFACE)
+    same = (smooth - expected).abs_() <= SAME_SURFACE * expected
     shift = back.shift[2]
     exact = smooth * back.plane(2)
     if shift:
         exact.div_(torch.add(torch.ones_like(smooth), smooth, alpha=-shift).clamp_(min=1 / LARGEST))
     surface = torch.where(visible & same, exact, surface)
-    # Beside a hole, a pixel whose reading mixes two surfaces carries the colour of what has gone: it goes too.
-    mixed = visible & ~same & dilate(~visible)
-    return surface.masked_fill_(mixed, 0.0), visible & ~mixed
+    # A background pixel beside a hole, which in the source lay against the thing that has gone, has a trace of its
+    # colour: it goes too.
+    rim = (visible & dilate(~visible, 2)).flatten().nonzero()[:, 0]
+    place, _ = _looked_at(rim, dx, dy)
+    stained = rim[grow(source, 1, 0.0).flatten()[place] > (1 + SAME_SURFACE) * expected.flatten()[rim]]
+    surface.view(-1)[stained] = 0.0
+    return surface, surface > 0
 
 
-def _not_borne_out(
-    source: Tensor, guessed: Tensor, dx: Tensor, dy: Tensor, expected: Tensor, back: Reprojection
-) -> Tensor:
-    # Closing a crack is a guess, and it holds only where the source has that depth at the place which the guess looks
-    # back at: so true gaps stay open, and what shows through the cracks of a near thing is covered. Numbers of pixels.
-    height, width = source.shape[-2:]
-    guess = guessed.flatten().nonzero()[:, 0]
-    place = guess % (height * width)
-    x = place % width + dx.flatten()[guess]
-    y = place // width + dy.flatten()[guess]
+def _looked_at(pixels: Tensor, dx: Tensor, dy: Tensor) -> tuple[Tensor, Tensor]:
+    # The source pixels that the given target pixels (numbers in (B, h, w) order) look at, and whether in the frame.
+    height, width = dx.shape[-2:]
+    inner = pixels % (height * width)
+    x = inner % width + dx.flatten()[pixels]
+    y = inner // width + dy.flatten()[pixels]
     inside = (x > -0.5) & (x < width - 0.5) & (y > -0.5) & (y < height - 0.5)
     column, row = x.round().clamp_(0, width - 1).long(), y.round().clamp_(0, height - 1).long()
-    there = source.flatten()[guess - place + row * width + column]
-    wanted = expected.flatten()[guess]
-    return guess[~(inside & ((there - wanted).abs() <= SAME_SURFACE * wanted))]
+    return pixels - inner + row * width + column, inside
 
 
 def _inverse_depth(depth: Tensor) -> Tensor:

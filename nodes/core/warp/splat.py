@@ -104,10 +104,11 @@ def throw(inverse_depth: Tensor, forward: Reprojection, margin: int = 0) -> Tens
 
 def close_cracks(near: Tensor, radius: int = 1) -> Tensor:
     """Morphological closing of a (B, h, w) map of inverse depth: gaps up to 2 * radius wide take what is about them."""
-    return -_dilate(-_dilate(near, radius, 0.0), radius, -torch.inf)
+    return -grow(-grow(near, radius, 0.0), radius, -torch.inf)
 
 
-def _dilate(values: Tensor, radius: int, beyond: float) -> Tensor:
+def grow(values: Tensor, radius: int, beyond: float) -> Tensor:
+    """The greatest of the values within `radius` pixels in rows and columns, (B, h, w); `beyond` lies outside."""
     for _ in range(radius):
         for axis in (-1, -2):
             pad = (1, 1) if axis == -1 else (0, 0, 1, 1)
@@ -120,4 +121,4 @@ def _dilate(values: Tensor, radius: int, beyond: float) -> Tensor:
 
 def dilate(mask: Tensor, radius: int = 1) -> Tensor:
     """A (B, h, w) bool mask grown by `radius` pixels in the eight directions."""
-    return _dilate(mask.to(torch.uint8), radius, 0) > 0
+    return grow(mask.to(torch.uint8), radius, 0) > 0
