@@ -482,7 +482,7 @@ def _demo_patcher() -> Any:
     import comfy.model_patcher
     import comfy.supported_models_base
 
-    from .core.field import LATENT_SCALE, denoise
+    from .core.field import LATENT_SCALE, denoise, softened
     from .core.palette import palettes_from
 
     class Pixels(comfy.latent_formats.LatentFormat):
@@ -527,4 +527,11 @@ def _demo_patcher() -> Any:
     offload = comfy.model_management.unet_offload_device()
     model = comfy.model_base.BaseModel(config, comfy.model_base.ModelType.EPS, device=offload)
     model.diffusion_model = Network(model.model_sampling, offload)
-    return comfy.model_patcher.ModelPatcher(model, comfy.model_management.get_torch_device(), offload)
+    patcher = comfy.model_patcher.ModelPatcher(model, comfy.model_management.get_torch_device(), offload)
+
+    def guide(args: dict[str, Any]) -> torch.Tensor:
+        scale = softened(args["cond_scale"])
+        return args["cond"] if scale == 1 else args["uncond"] + (args["cond"] - args["uncond"]) * scale
+
+    patcher.set_model_sampler_cfg_function(guide)
+    return patcher

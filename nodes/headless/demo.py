@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from ..core.field import decode_picture, denoise, encode_picture
+from ..core.field import decode_picture, denoise, encode_picture, softened
 from ..core.palette import palette_vector, palettes_from
 
 
@@ -59,6 +59,10 @@ class ProceduralModel:
         `negative` says of each whether it stands for what the picture must not be.
         """
         return denoise(x, sigma, palettes_from(context, negative))
+
+    def guidance(self, cfg: float) -> float:
+        """What a cfg means to this model."""
+        return softened(cfg)
 
 
 class ProceduralClip:

@@ -189,7 +189,7 @@ def _guided(model: ProceduralModel, positive: list, negative: list, cfg: float) 
         if not results[True]:
             return wanted
         unwanted = _average(results[True])
-        return unwanted + (wanted - unwanted) * cfg
+        return unwanted + (wanted - unwanted) * model.guidance(cfg)
 
     return denoiser
 
