@@ -23,8 +23,8 @@ SAMPLER = {
     "prompts": ["prompts", 0],
     "camera": ["camera", 0],
     "depth_model": ["depth", 0],
-    "width": 64,
-    "height": 48,
+    "width": 96,
+    "height": 64,
     "num_frames": 9,
     "fps": 15.0,
     "diffusion_cadence": 2,
@@ -63,10 +63,13 @@ PROMPT = {
             "rotation_3d_x": "0:(0)",
             "rotation_3d_y": "0:(0)",
             "rotation_3d_z": "0:(1)",
-            "fov": "0:(70)",
+            "fov_schedule": "0:(70)",
         },
     },
-    "depth": {"class_type": "FramedriftSyntheticDepth", "inputs": {"kind": "luminance"}},
+    "depth": {
+        "class_type": "FramedriftSyntheticDepth",
+        "inputs": {"kind": "luminance", "horizon": 0.5, "nearness": 1.0, "blur": 0.02},
+    },
     "sampler": {"class_type": "FramedriftFrameFeedbackSampler", "inputs": SAMPLER},
 }
 
@@ -125,7 +128,7 @@ def test_an_animation_is_a_folder_of_frames(unbroken):
     assert manifest["settings"]["strength_schedule"] == "0:(0.6)"
     assert manifest["settings"]["camera"]["translation_z"] == "0:(8)"
     picture = Image.open(unbroken / "frames" / "000004.png")
-    assert picture.size == (64, 48)
+    assert picture.size == (96, 64)
     assert json.loads(picture.info["prompt"])["sampler"]["inputs"]["seed"] == 7
 
 
@@ -209,7 +212,7 @@ def test_a_cut_is_diffused_whatever_the_cadence_is(tmp_path):
 
 
 def test_an_init_image_is_frame_0_at_strength_1(tmp_path):
-    ramp = np.linspace(0, 255, 48 * 64 * 3).reshape(48, 64, 3).astype(np.uint8)
+    ramp = np.linspace(0, 255, 64 * 96 * 3).reshape(64, 96, 3).astype(np.uint8)
     made = with_init(
         prompt(num_frames=1, strength_schedule="0:(1)", noise_schedule="0"), tmp_path, Image.fromarray(ramp)
     )
@@ -219,7 +222,7 @@ def test_an_init_image_is_frame_0_at_strength_1(tmp_path):
 
 def test_another_init_image_of_the_same_name_is_another_animation(tmp_path):
     for value in (60, 200):
-        picture = Image.fromarray(np.full((48, 64, 3), value, np.uint8))
+        picture = Image.fromarray(np.full((64, 96, 3), value, np.uint8))
         run(tmp_path, with_init(prompt(num_frames=1), tmp_path, picture))
     assert len(runs(tmp_path)) == 2
 
@@ -243,7 +246,7 @@ def test_bad_input_is_refused_before_the_first_frame(tmp_path, change, words):
     assert runs(tmp_path) == []
 
 
-@pytest.mark.parametrize(("size", "words"), [((32, 32), r"init_image.*32x32.*64x48"), ((64, 48), None)])
+@pytest.mark.parametrize(("size", "words"), [((32, 32), r"init_image.*32x32.*96x64"), ((96, 64), None)])
 def test_an_init_image_of_another_size_is_refused(tmp_path, size, words):
     made = with_init(prompt(num_frames=1), tmp_path, Image.new("RGB", size, (90, 120, 30)))
     if words is None:
