@@ -103,22 +103,27 @@ def spectrum(size: tuple[int, int], slope: float, stretch: float, band: float) -
     """
     h, w = size
     down, across = torch.arange(h)[:, None], torch.arange(w)[None]
-    return _power(size, down, across, _falloff(size, down, across, stretch), slope, stretch, band)
+    return _power(size, across, _falloff(size, down, across, stretch), slope, stretch, band)
 
 
 def _falloff(size: tuple[int, int], p: Tensor, q: Tensor, stretch: float) -> Tensor:
-    """Squared frequency of cosine p down and q across, in outer scales, plus 1."""
-    fy, fx = p.double() / 2 / math.sqrt(stretch), q.double() * (size[0] / size[1]) / 2 * math.sqrt(stretch)
-    return 1 + (fx**2 + fy**2) / OUTER_SCALE**2
+    """Logarithm of 1 plus the squared frequency, in outer scales, of cosine p down and q across."""
+    fy = p.double().square() * (0.25 / stretch / OUTER_SCALE**2)
+    fx = q.double().square() * (0.25 * stretch * (size[0] / size[1] / OUTER_SCALE) ** 2)
+    return torch.log1p(fx + fy)
 
 
-def _power(
-    size: tuple[int, int], p: Tensor, q: Tensor, falloff: Tensor, slope: float, stretch: float, band: float
-) -> Tensor:
-    h, w = size
-    total = (_falloff(size, torch.arange(h)[:, None], torch.arange(1, w)[None], stretch) ** (-slope / 2)).sum()
-    power = falloff ** (-slope / 2) * (LATENT_SCALE**2 * h * w / total.clamp(min=1e-12))
+def _power(size: tuple[int, int], q: Tensor, falloff: Tensor, slope: float, stretch: float, band: float) -> Tensor:
+    power = torch.exp(falloff * (-slope / 2)) * (LATENT_SCALE**2 / _mean_power(size, slope, stretch))
     return torch.where(q == 0, power.clamp(max=band), power)
+
+
+@lru_cache(maxsize=64)
+def _mean_power(size: tuple[int, int], slope: float, stretch: float) -> float:
+    """Mean over all cosines but the bands, before it is made a variance of 1."""
+    h, w = size
+    falloff = _falloff(size, torch.arange(h)[:, None], torch.arange(1, w)[None], stretch)
+    return max(float(torch.exp(falloff * (-slope / 2)).sum()) / (h * w), 1e-12)
 
 
 def axis_powers(palette: Palette, size: tuple[int, int], p: Tensor, q: Tensor) -> tuple[Tensor, Tensor]:
@@ -130,11 +135,12 @@ def axis_powers(palette: Palette, size: tuple[int, int], p: Tensor, q: Tensor) -
     variances, axes = torch.linalg.eigh(torch.tensor(palette.covariance, dtype=torch.float64))
     variances = variances.clamp(min=1e-4)
     falloff = _falloff(size, p, q, palette.stretch)
-    power = _power(size, p, q, falloff, palette.slope, palette.stretch, palette.band)
+    power = _power(size, q, falloff, palette.slope, palette.stretch, palette.band)
     steeper = COLOUR_FALLOFF * (1 - variances / variances[-1])
-    return axes.T.contiguous(), torch.stack(
-        [variance * power * falloff**-extra for variance, extra in zip(variances, steeper, strict=True)]
-    )
+    powers = [
+        variance * power * torch.exp(falloff * -extra) for variance, extra in zip(variances, steeper, strict=True)
+    ]
+    return axes.T.contiguous(), torch.stack(powers)
 
 
 def mean_picture(palette: Palette, height: int, device: torch.device | str = "cpu") -> Tensor:
