@@ -21,7 +21,7 @@ NODES = {name: cls for name, cls in node_classes().items() if name != "LoadImage
 NODE_IDS = ROOT / "tests" / "node_ids.json"
 COMFYUI = {"comfy", "comfy_api", "comfy_execution", "comfy_extras", "folder_paths", "latent_preview", "server"}
 # Where the name to import is not the name to install.
-DISTRIBUTIONS = {"cv2": "opencv-python-headless", "PIL": "pillow"}
+DISTRIBUTIONS = {"cv2": "opencv-python-headless", "PIL": "pillow", "huggingface_hub": "huggingface-hub"}
 
 
 def name_of(path):

@@ -23,9 +23,12 @@ from typing import Any
 
 import pytest
 
+from framedrift.nodes.headless.runner import node_classes
+
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 240
 NEEDS = ("torch", "torchsde", "aiohttp", "yaml", "sqlalchemy", "comfyui_frontend_package")
+PACK_NEEDS = ("cv2", "numexpr", "kornia", "transformers", "av", "filelock")
 
 # What a snippet finds: ComfyUI on the CPU, and the pack loaded by its path as ComfyUI loads it.
 PRELUDE = """
@@ -71,6 +74,11 @@ class ComfyUI:
         self.path = path
         self.python = python
         self.process: subprocess.Popen | None = None
+
+    def missing(self, modules: tuple[str, ...]) -> list[str]:
+        """Those of the modules that the interpreter does not have."""
+        code = f"import importlib.util as u; print(*(name for name in {modules} if u.find_spec(name) is None))"
+        return subprocess.run([self.python, "-c", code], capture_output=True, text=True, check=True).stdout.split()
 
     @property
     def models(self) -> Path:
@@ -157,6 +165,25 @@ class Server:
         return self.log.read_text(errors="replace")
 
 
+@pytest.fixture
+def flight_prompt() -> dict[str, Any]:
+    """A whole workflow in little: node 3 is the sampler, 4 writes film/flight_00001_.mp4."""
+    sampler = {"model": ["1", 0], "vae": ["1", 2], "prompts": ["2", 0], "width": 96, "height": 64, "num_frames": 4}
+    sampler |= {"diffusion_cadence": 1, "steps_schedule": "0:(2)", "run_name": "flight"}
+    prompt = {
+        "1": {"class_type": "FramedriftProceduralModel", "inputs": {}},
+        "2": {"class_type": "FramedriftPromptSchedule", "inputs": {"clip": ["1", 1], "text": "0: a red sky"}},
+        "3": {"class_type": "FramedriftFrameFeedbackSampler", "inputs": sampler},
+        "4": {"class_type": "FramedriftVideoCombine", "inputs": {"frames": ["3", 0], "filename_prefix": "film/flight"}},
+    }
+    classes = node_classes()
+    for node in prompt.values():
+        for name, (_, options) in classes[node["class_type"]].INPUT_TYPES()["required"].items():
+            if "default" in options or options.get("options"):
+                node["inputs"].setdefault(name, options.get("default", (options.get("options") or [None])[0]))
+    return prompt
+
+
 def _find_comfyui() -> ComfyUI | str:
     """The ComfyUI of this machine, or why there is none."""
     named = os.environ.get("COMFYUI_PATH")
@@ -168,10 +195,10 @@ def _find_comfyui() -> ComfyUI | str:
         return f"no ComfyUI in {', '.join(map(str, places))}; set COMFYUI_PATH"
     own = [path / folder / "bin" / "python" for folder in ("venv", ".venv")]
     pythons = [os.environ.get("COMFYUI_PYTHON"), *(str(python) for python in own if python.exists()), sys.executable]
-    needs = f"import importlib.util as u; raise SystemExit(any(u.find_spec(name) is None for name in {NEEDS}))"
     for python in filter(None, pythons):
-        if subprocess.run([python, "-c", needs], check=False).returncode == 0:
-            return ComfyUI(path.resolve(), python)
+        found = ComfyUI(path.resolve(), python)
+        if not found.missing(NEEDS):
+            return found
     return f"no interpreter for {path}; set COMFYUI_PYTHON"
 
 
@@ -215,6 +242,15 @@ def server(comfyui: ComfyUI, tmp_path_factory: pytest.TempPathFactory) -> Iterat
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+@pytest.fixture
+def rendering(server: Server, comfyui: ComfyUI) -> Server:
+    """The same, where the pack's requirements are installed for it, so that it makes pictures."""
+    missing = comfyui.missing(PACK_NEEDS)
+    if missing:
+        pytest.skip(f"{comfyui.python} has no {', '.join(missing)}: install requirements.txt there")
+    return server
 
 
 def _wait_for(server: Server, process: subprocess.Popen) -> None:

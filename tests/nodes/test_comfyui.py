@@ -2,6 +2,7 @@
 
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -63,15 +64,15 @@ def small(prompt):
 
 
 @pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
-def test_every_api_workflow_runs(server, path):
+def test_every_api_workflow_runs(rendering, path):
     prompt = json.loads(path.read_text())
-    offered = server.get("/object_info")
+    offered = rendering.get("/object_info")
     missing = sorted(set(missing_models(prompt, offered)))
     if missing:
         pytest.skip(f"this ComfyUI has no {', '.join(missing)}")
-    shown = server.queue(small(prompt))
+    shown = rendering.queue(small(prompt))
     files = [
-        server.base / entry["type"] / entry["subfolder"] / entry["filename"]
+        rendering.base / entry["type"] / entry["subfolder"] / entry["filename"]
         for outputs in shown.values()
         for entries in outputs.values()
         for entry in entries
@@ -89,3 +90,24 @@ def test_a_wrong_value_is_refused_with_its_name(server):
     status, answer = server.post("/prompt", {"prompt": prompt})
     assert status == 400
     assert "num_frames" in json.dumps(answer)
+
+
+def frames_in(server):
+    return sorted((server.base / "output").glob("framedrift/flight_*/frames/*.png"))
+
+
+def test_an_interrupted_animation_keeps_its_frames_and_goes_on_with_them(rendering, flight_prompt):
+    flight_prompt["3"]["inputs"] |= {"num_frames": 8, "steps_schedule": "0:(40)"}
+    queued = rendering.submit(flight_prompt)
+    end = time.monotonic() + 90
+    while len(frames_in(rendering)) < 2 and time.monotonic() < end and not rendering.get(f"/history/{queued}"):
+        time.sleep(0.05)
+    rendering.post("/interrupt", {})
+    stopped = rendering.wait(queued)
+    assert "execution_interrupted" in [kind for kind, _ in stopped["status"]["messages"]]
+    made = {path: path.stat().st_mtime_ns for path in frames_in(rendering)}
+    assert 2 <= len(made) < 8
+
+    rendering.queue(flight_prompt)
+    assert len(frames_in(rendering)) == 8
+    assert {path: path.stat().st_mtime_ns for path in made} == made
