@@ -1,5 +1,7 @@
 """Which sampler steps a pixel takes part in."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 
@@ -30,7 +32,7 @@ def test_every_share_that_is_a_whole_number_of_steps_gives_that_many_in_float32(
 def test_a_pixel_once_taken_in_stays():
     mask = torch.rand(1, 1, 8, 8, generator=torch.Generator().manual_seed(1))
     seen = [stepwise_mask(sigma, mask, SIGMAS) for sigma in SIGMAS[:-1]]
-    for earlier, later in zip(seen, seen[1:], strict=False):
+    for earlier, later in pairwise(seen):
         assert bool((later >= earlier).all())
 
 
