@@ -13,7 +13,7 @@ def shares(holes_a: torch.Tensor, holes_b: torch.Tensor, weight_b: float) -> tor
     """How much of `b` each pixel shows: its weight where both pictures are seen, all or nothing in the holes of one.
 
     Where both have holes the weight decides. Towards a hole its picture fades out over the visible side, so that the
-    edge of what one picture uncovered never shows, and wide holes (what lies outside the picture) fade wider.
+    edge of what one picture uncovered never shows: the wider the hole, the wider.
 
     Args:
         holes_a: (B, 1, H, W), 1 where `a` saw nothing.
@@ -23,7 +23,9 @@ def shares(holes_a: torch.Tensor, holes_b: torch.Tensor, weight_b: float) -> tor
     Returns:
         (B, 1, H, W), 0..1; the share of `a` is the rest to 1.
     """
-    seen_a, seen_b = _seen(holes_a), _seen(holes_b)
+    # Steeper near a picture's own time, where its holes are about to close and their fades would go all at once.
+    seen_a = _seen(holes_a) ** max(weight_b, 0.5)
+    seen_b = _seen(holes_b) ** max(1 - weight_b, 0.5)
     part_a = seen_a * (1 - seen_b * weight_b)
     part_b = seen_b * (1 - seen_a * (1 - weight_b))
     # The touch of both decides where neither is seen, and is lost in rounding elsewhere.
@@ -67,11 +69,14 @@ def _seen(holes: torch.Tensor) -> torch.Tensor:
     """0 in holes, rising to 1 on the visible side only."""
     if not holes.any():
         return torch.ones_like(holes)
-    edge = 2
-    near = _box_twice(F.max_pool2d(holes, 2 * edge + 1, 1, edge), edge, outside_counts=False)
-    # Outside counts as seen: a hole along the border then widens its fade as it grows, from nothing.
-    wide = _box_twice(holes, max(edge, min(holes.shape[-2:]) // 16), outside_counts=True)
-    return (1 - near).clamp(0, 1) * (1 - 2 * wide).clamp(0, 1)
+    seen = 1 - F.avg_pool2d(F.max_pool2d(holes, 3, 1, 1), 3, 1, 1, count_include_pad=False)
+    # A fade of each width shows at the holes that are as wide: so it vanishes as they do, towards the picture's own
+    # time. Outside counts as seen, since what runs along the border is no wider than it is in the picture.
+    radius = 4
+    while radius <= max(4, min(holes.shape[-2:]) // 16):
+        seen = seen * (1 - 2 * _box_twice(holes, radius, outside_counts=True)).clamp(0, 1)
+        radius *= 2
+    return seen.clamp(0, 1)
 
 
 def _box_twice(x: torch.Tensor, radius: int, outside_counts: bool) -> torch.Tensor:

@@ -21,7 +21,7 @@ def _texture(x: np.ndarray, y: np.ndarray, seed: int, finest: float) -> np.ndarr
             wave = 2 * np.pi * frequency * (np.cos(angle) * x + np.sin(angle) * y) + phase
             value += np.sin(wave) * frequency**-0.5
         channels.append(value)
-    return 0.5 + 0.07 * np.stack(channels)
+    return 0.5 + 0.035 * np.stack(channels)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,56 @@
+"""Cadence Blend: the frames between the diffused ones."""
+
+from . import host, sockets
+from .host import io
+
+
+class CadenceBlend(io.ComfyNode):
+    """Fills in the frames that the sampler left out."""
+
+    @classmethod
+    def define_schema(cls):
+        """What the node shows."""
+        return io.Schema(
+            node_id="FramedriftCadenceBlend",
+            display_name="Cadence Blend",
+            category="Framedrift/video",
+            description="Fills in the frames between diffused ones: each is sampled once from both of its neighbours, "
+            "moved by the camera, and what one of them does not show is taken from the other. Frames are made when "
+            "they are asked for, and frames without gaps pass through unchanged.",
+            search_aliases=["deforum cadence", "diffusion_cadence", "tween", "in-between", "interpolate", "turbo"],
+            inputs=[
+                sockets.Frames.Input(
+                    "frames", tooltip="Frames with gaps, as Frame Feedback Sampler makes them at a cadence over 1."
+                ),
+                io.Combo.Input(
+                    "blend",
+                    options=["smooth", "linear", "nearest"],
+                    default="smooth",
+                    tooltip="How the two neighbours are mixed: smooth keeps the contrast of details that differ, "
+                    "linear is a plain cross-fade as in classic Deforum, nearest shows the nearer one alone.",
+                ),
+            ],
+            outputs=[
+                sockets.Frames.Output("frames", display_name="frames", tooltip="Every frame of the animation, lazily.")
+            ],
+        )
+
+    @classmethod
+    def validate_inputs(cls, **kwargs):
+        """What can be known before anything runs."""
+        return host.check_bounds(cls, kwargs) or True
+
+    @classmethod
+    def execute(cls, frames, blend="smooth"):
+        """The same animation without gaps."""
+        from .core.video.frames import as_frames
+
+        source = as_frames(frames)
+        if len(source) == source.num_frames > 0:
+            return io.NodeOutput(source)
+        from .core.cadence import TweenedFrames
+
+        return io.NodeOutput(TweenedFrames(source, blend))
+
+
+NODES = [CadenceBlend]
