@@ -2,10 +2,13 @@
 
 import pytest
 import torch
+from scipy.fft import dctn
 
 from framedrift.nodes import demo, host
 from framedrift.nodes.core.errors import FramedriftError
 from framedrift.nodes.core.feedback.masks import stepwise_mask
+from framedrift.nodes.core.field import axis_powers, mean_picture
+from framedrift.nodes.core.palette import palette_from, palette_vector
 from framedrift.nodes.headless import sampling
 from framedrift.nodes.headless.demo import DiscreteSigmas, ProceduralModel
 
@@ -75,6 +78,22 @@ def test_ancestral_steps_depend_on_the_seed_alone_and_not_on_global_state():
     assert not torch.equal(rendered("euler_ancestral", seed=4), first)
     torch.manual_seed(1)
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_sampled_pictures_have_the_spectrum_that_the_model_says():
+    """The last step leaves from sigma_min and not from 0, so that of power P there remains P^2 / (P + sigma_min^2)."""
+    text, size = "storm", (96, 96)
+    look = palette_from(palette_vector(text))
+    rows, columns = torch.arange(size[0])[:, None], torch.arange(size[1])[None]
+    axes, expected = axis_powers(look, size, rows, columns)
+    expected = expected.square() / (expected + DiscreteSigmas().sigma_min ** 2)
+    latent = rendered("heun", steps=30, latent=torch.zeros(8, 3, *size), positive=conditioning(text))
+    main = torch.einsum("c,bchw->bhw", axes[-1].float(), latent - mean_picture(look, size[0]))
+    found = torch.tensor(dctn(main.numpy(), axes=(-2, -1), norm="ortho")).square().mean(0)
+    radius = (rows.square() + columns.square()).sqrt()
+    for low, high in ((6, 12), (12, 24), (24, 40)):
+        ring = (radius >= low) & (radius < high) & (columns > 0)
+        assert float(found[ring].sum() / expected[-1][ring].sum()) == pytest.approx(1, abs=0.08)
 
 
 @pytest.mark.parametrize("cfg", [1.0, 4.0, 8.0])
