@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -97,7 +98,10 @@ def _parse(text: str) -> ast.expr:
     line = re.sub(r"\s", " ", text)
     lead = len(line) - len(line.lstrip())
     try:
-        tree = ast.parse(line[lead:], mode="eval").body
+        with warnings.catch_warnings():
+            # Python warns of `1if`; what is wrong with it is said below.
+            warnings.simplefilter("ignore")
+            tree = ast.parse(line[lead:], mode="eval").body
     except SyntaxError as error:
         column = min(error.offset or 1, len(line) - lead) + lead
         raise ExpressionError(f"({shorten(text)}) is not a formula: {_syntax_reason(error)}", column) from error
