@@ -1,3 +1,5 @@
+from itertools import pairwise
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -26,7 +28,7 @@ def test_every_cadence_th_frame_and_the_last(num_frames, cadence, expected):
 @given(num_frames=st.integers(1, 3000), cadence=st.integers(1, 4000))
 def test_no_gap_is_longer_than_the_cadence(num_frames, cadence):
     frames = diffused_frames(num_frames, cadence)
-    gaps = [b - a for a, b in zip(frames, frames[1:], strict=False)]
+    gaps = [b - a for a, b in pairwise(frames)]
     assert frames[0] == 0
     assert frames[-1] == num_frames - 1
     assert all(1 <= gap <= cadence for gap in gaps)
