@@ -208,18 +208,8 @@ def _lines(text: str) -> list[_Written]:
             found.append(("", [line.strip()], number))
     if found and found[0][0]:
         return [_Written(key, _bare("\n".join(lines).strip()), number) for key, lines, number in found]
-    if len(found) == 1:
-        return [_alone("\n".join(found[0][1]), found[0][2])]
     line, begun = (found[0][2], shorten(found[0][1][0], 30)) if found else (1, shorten(text, 30))
-    raise PromptError(f"{begun!r} has no frame; {_EXAMPLE}", line=line)
-
-
-def _alone(text: str, line: int) -> _Written:
-    """A text without any key: one prompt for everything, unless it looks like a key that went wrong."""
-    broken = re.search(r'[{}]|"\s*:', text)
-    if broken or not re.search(r"[^\W\d_]", text):
-        raise PromptError(f"{shorten(text.strip(), 30)!r} is neither JSON nor lines of prompts; {_EXAMPLE}", line=line)
-    return _Written("0", text.strip(), line)
+    raise PromptError(f"{begun!r} is neither JSON nor a line with its frame; {_EXAMPLE}", line=line)
 
 
 def _bare(text: str) -> str:

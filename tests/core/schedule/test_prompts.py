@@ -56,11 +56,9 @@ def test_lines_go_on():
 
 
 @pytest.mark.parametrize("text", ["a cat", "  a cat\n", 'the film: (a cat), "it\'s"', 'a "cat" or\n two, it\'s (1.2)'])
-def test_a_text_alone_is_one_prompt(text):
-    prompts = parse_prompts(text)
-    assert (
-        prompts.text_at(0, 9) == prompts.text_at(8, 9) == ("\n".join(x.strip() for x in text.strip().split("\n")), "")
-    )
+def test_a_text_without_a_frame_says_what_would_be_right(text):
+    with pytest.raises(PromptError, match=r'line 1.*neither JSON nor a line with its frame.*\{"0": "a cat"'):
+        parse_prompts(text)
 
 
 def test_escapes_of_json_and_of_prompts():
@@ -176,13 +174,13 @@ def test_a_doubled_key_is_said(caplog):
         ('{"t": "b"}', 1, "t", "cannot depend on t"),
         ('{"1/": "b"}', 1, "1/", "not a formula"),
         ("0: a\n2.5s: b", 2, "2.5s", "seconds"),
-        ("a cat\n24: b", 1, None, "has no frame"),
-        ("0.65", 1, None, "neither JSON nor lines"),
-        ("}", 1, None, "neither JSON nor lines"),
+        ("a cat\n24: b", 1, None, "neither JSON nor a line"),
+        ("0.65", 1, None, "neither JSON nor a line"),
+        ("}", 1, None, "neither JSON nor a line"),
         ("0: a\n5: `sni(t)`", 2, "5", "did you mean sin"),
         ("0: a ` b", 1, "0", "backtick"),
         ('{"0": "\\u00"}', 1, "0", "hexadecimal"),
-        ("// nothing else", 1, None, "has no frame"),
+        ("// nothing else", 1, None, "neither JSON nor a line"),
         ("x" * 600_000, None, None, "500000"),
         ("0: a\n" * 30_000, None, None, "20000"),
     ],
