@@ -1,4 +1,4 @@
-"""For all tests: one thread a process, since small tensors on a machine with other work wait for each other's threads."""
+"""For all tests: one thread a process; small tensors on a busy machine wait for each other's threads."""
 
 import os
 
