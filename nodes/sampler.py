@@ -152,7 +152,7 @@ def _inputs() -> list:
             min=0,
             max=0xFFFFFFFFFFFFFFFF,
             step=1,
-            control_after_generate=True,
+            control_after_generate=io.ControlAfterGenerate.fixed,
             tooltip="Seed of the first diffused frame.",
         ),
         io.Combo.Input(

@@ -51,7 +51,7 @@ class VideoCombine(io.ComfyNode):
                 ),
                 io.String.Input(
                     "filename_prefix",
-                    default="framedrift/animation",
+                    default="video/framedrift",
                     tooltip="Where the file goes below the output folder, as ComfyUI's own savers take it: "
                     "subfolder/name, with %date:yyyy-MM-dd%, %width% and %height% filled in.",
                 ),

@@ -8,14 +8,17 @@ export const SOCKET_COLORS = Object.freeze({
 });
 
 /**
- * Gives every palette the colours of types that it has none for, so that a user's own theme wins.
+ * Gives the types their colours wherever the page has none for them (it leaves them empty), so that a theme's own win.
  *
  * @param {Record<string, string>} colors by socket type.
- * @param {...(Record<string, string> | undefined)} palettes written to; one that the page lacks is passed over.
+ * @param {(Record<string, string> | undefined)[]} palettes of the drawn canvas; written to. One that is missing is
+ *     passed over.
+ * @param {CSSStyleDeclaration} style of the document; the other look of nodes reads its colours from variables there.
  */
-export function paintSockets(colors, ...palettes) {
-  for (const palette of palettes) {
-    if (!palette) continue;
-    for (const [type, color] of Object.entries(colors)) palette[type] ??= color;
+export function paintSockets(colors, palettes, style) {
+  for (const [type, color] of Object.entries(colors)) {
+    for (const palette of palettes) if (palette) palette[type] ||= color;
+    const variable = `--color-datatype-${type}`;
+    if (!style.getPropertyValue(variable)) style.setProperty(variable, color);
   }
 }

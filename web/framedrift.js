@@ -2,9 +2,14 @@
 import { app } from "../../scripts/app.js";
 import { SOCKET_COLORS, paintSockets } from "./colors.mjs";
 
+function paint() {
+  const palettes = [app.canvas.default_connection_color_byType, window.LGraphCanvas?.link_type_colors];
+  paintSockets(SOCKET_COLORS, palettes, document.documentElement.style);
+}
+
 app.registerExtension({
   name: "framedrift",
-  setup() {
-    paintSockets(SOCKET_COLORS, app.canvas.default_connection_color_byType, window.LGraphCanvas?.link_type_colors);
-  },
+  setup: paint,
+  // The page loads its theme after the extensions, and again whenever the user chooses another.
+  afterConfigureGraph: paint,
 });

@@ -54,7 +54,7 @@ SOURCES = [
     source("Audio", io.Audio.Output("audio")),
 ]
 CLASSES = {node.GET_SCHEMA().node_id: node for node in (*NODES, *SOURCES, Keep)}
-DEFAULTS = {"frame_rate": 0.0, "crf": 19, "filename_prefix": "framedrift/animation", "save_output": True}
+DEFAULTS = {"frame_rate": 0.0, "crf": 19, "filename_prefix": "video/framedrift", "save_output": True}
 
 
 @pytest.fixture
@@ -92,7 +92,7 @@ def test_an_image_batch_becomes_a_video_with_its_workflow(folders):
     extra = {"workflow": {"nodes": [{"id": 1}]}}
     prompt, done = combine(folders, extra=extra, watcher=lambda *step: steps.append(step))
     (path,) = done.files
-    assert path == folders.output / "framedrift/animation_00001_.mp4"
+    assert path == folders.output / "video/framedrift_00001_.mp4"
     rate, size, shown, metadata = described(path)
     assert (rate, size, len(shown)) == (15, (32, 48), 6)
     assert shown == sorted(shown)
@@ -136,7 +136,7 @@ def test_a_look_goes_to_the_temp_folder(folders):
     GIVEN["Images"] = batch()
     _, done = combine(folders, save_output=False)
     assert not done.files, "it is no result"
-    assert (folders.temp / "framedrift/animation_00001_.mp4").exists()
+    assert (folders.temp / "video/framedrift_00001_.mp4").exists()
     assert done.shown["2"]["images"][0]["type"] == "temp"
 
 

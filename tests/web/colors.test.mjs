@@ -23,11 +23,23 @@ test("colours are distinct and readable on dark and light", () => {
   }
 });
 
-test("a theme's own colour stays, and a missing palette is no error", () => {
-  const palette = { FRAMEDRIFT_CAMERA: "#000000" };
-  paintSockets(SOCKET_COLORS, palette, undefined);
+class Style extends Map {
+  getPropertyValue(name) {
+    return this.get(name) ?? "";
+  }
+  setProperty(name, value) {
+    this.set(name, value);
+  }
+}
+
+test("a theme's own colour stays, an empty one is filled, a missing palette is no error", () => {
+  const palette = { FRAMEDRIFT_CAMERA: "#000000", FRAMEDRIFT_FRAMES: "" };
+  const style = new Style([["--color-datatype-FRAMEDRIFT_CAMERA", "#111111"]]);
+  paintSockets(SOCKET_COLORS, [palette, undefined], style);
   assert.equal(palette.FRAMEDRIFT_CAMERA, "#000000");
   assert.equal(palette.FRAMEDRIFT_FRAMES, SOCKET_COLORS.FRAMEDRIFT_FRAMES);
+  assert.equal(style.get("--color-datatype-FRAMEDRIFT_CAMERA"), "#111111");
+  assert.equal(style.get("--color-datatype-FRAMEDRIFT_PROMPTS"), SOCKET_COLORS.FRAMEDRIFT_PROMPTS);
 });
 
 test("only framedrift.js is run by the page", () => {
