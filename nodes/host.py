@@ -58,6 +58,7 @@ __all__ = [
     "vae_decode",
     "vae_encode",
     "video_from_file",
+    "with_stepwise_masks",
 ]
 
 
@@ -174,12 +175,8 @@ def sample(
     noise = torch.randn(
         latent.shape, dtype=torch.float32, device="cpu", generator=torch.Generator().manual_seed(seed)
     ).to(latent.dtype)
-    if denoise_mask is not None and not bool(((denoise_mask == 0) | (denoise_mask == 1)).all()):
-        from .core.feedback.masks import stepwise_mask
-
-        levels = sigmas
-        model = model.clone()
-        model.set_model_denoise_mask_function(lambda sigma, mask, extra_options: stepwise_mask(sigma, mask, levels))
+    if denoise_mask is not None:
+        model = with_stepwise_masks(model)
     return comfy.sample.sample_custom(
         model,
         noise,
@@ -194,6 +191,21 @@ def sample(
         disable_pbar=True,
         seed=seed,
     )
+
+
+def with_stepwise_masks(model: Any) -> Any:
+    """The model with masks that count steps. Made once a run: ComfyUI takes each clone for another model to load."""
+    if not IN_COMFYUI or model.model_options.get("denoise_mask_function") is _count_steps:
+        return model
+    clone = model.clone()
+    clone.set_model_denoise_mask_function(_count_steps)
+    return clone
+
+
+def _count_steps(sigma: torch.Tensor, mask: torch.Tensor, extra_options: dict[str, Any]) -> torch.Tensor:
+    from .core.feedback.masks import stepwise_mask
+
+    return stepwise_mask(sigma, mask, extra_options["sigmas"])
 
 
 def size_multiple(vae: Any) -> int:

@@ -414,6 +414,7 @@ class _HostDiffuser:
     def __init__(self, job: _Job, done: int) -> None:
         self.job = job
         self.cell = host.size_multiple(job.vae)
+        self.model = host.with_stepwise_masks(job.model)
         self.progress = host.Progress(sum(plan.steps for plan in job.plans))
         self.previewer = host.latent_previewer(job.model)
         self.base = sum(plan.steps for plan in job.plans[:done])
@@ -434,10 +435,10 @@ class _HostDiffuser:
             self.progress.step(self.base + self.steps[0] * (step + 1) / total, preview)
 
         latent = host.sample(
-            job.model, latent, positive, negative, seed=plan.seed, sigmas=sigmas, cfg=plan.cfg,
+            self.model, latent, positive, negative, seed=plan.seed, sigmas=sigmas, cfg=plan.cfg,
             sampler_name=name, denoise_mask=diffusion.mask, callback=on_step,
         )  # fmt: skip
-        return host.vae_decode(job.vae, latent)
+        return host.vae_decode(job.vae, latent).cpu()
 
     def frame_done(self, image):
         """Shows the finished frame."""
