@@ -14,16 +14,16 @@ _BENT = 0.05
 _WHOLE = 0.75
 
 
-def harden(inverse_depth: Tensor, rounds: int = 4) -> Tensor:
+def harden(inverse_depth: Tensor, apart: float = 0.0, rounds: int = 4) -> Tensor:
     """Inverse depth whose blurred edges, up to twice `rounds` pixels wide, are steps at their inflection, (B, h, w).
 
     A morphological shock filter: where a steep slope bends down, as on the near side of an edge, a pixel takes the
     nearest depth about it, and where it bends up the farthest. Flat and slanted surfaces and hard edges stay as they
     are. Depth models blur the edges of things, and a camera that moves would draw such a ramp out to shreds between a
-    thing and the background that it uncovers.
+    thing and the background that it uncovers. Inverse depths closer than `apart` are no edge.
     """
     _, height, width = inverse_depth.shape
-    steep = dilate(_steep(inverse_depth))
+    steep = dilate(_steep(inverse_depth, apart))
     if not bool(steep.any()):
         return inverse_depth
     # Edges are few: only what lies on them is worked on, in a copy with a rim so that each has eight neighbours.
@@ -37,7 +37,7 @@ def harden(inverse_depth: Tensor, rounds: int = 4) -> Tensor:
         near, far, bend = _about(values, here, cross, corners)
         span, middle = near - far, values[here]
         sharper = torch.where(bend > _BENT * span, far, torch.where(bend < -_BENT * span, near, middle))
-        values[here] = torch.where(span > _STEEP * near, sharper, middle)
+        values[here] = torch.where(span > (_STEEP * near).clamp_(min=apart), sharper, middle)
     # The inflection itself bends neither way: it goes to the closer side, where that is an edge and not a steep slope,
     # which would go on beyond its neighbours.
     near, far, _ = _about(values, here, cross, corners)
@@ -46,17 +46,19 @@ def harden(inverse_depth: Tensor, rounds: int = 4) -> Tensor:
     beyond = nearest[here + cross].amax(0) - farthest[here + cross].amin(0)
     middle, span = values[here], near - far
     closer = torch.where(middle - far > near - middle, near, far)
-    values[here] = torch.where((span > _STEEP * near) & (span > _WHOLE * beyond), closer, middle)
+    values[here] = torch.where((span > (_STEEP * near).clamp_(min=apart)) & (span > _WHOLE * beyond), closer, middle)
     return values.view(-1, height + 2, width + 2)[:, 1:-1, 1:-1].contiguous()
 
 
-def _steep(values: Tensor) -> Tensor:
+def _steep(values: Tensor, apart: float) -> Tensor:
     across, down = torch.zeros_like(values, dtype=torch.bool), torch.zeros_like(values, dtype=torch.bool)
     for found, axis in ((across, -1), (down, -2)):
         inner = values.shape[axis] - 2
         if inner > 0:
             before, after = values.narrow(axis, 0, inner), values.narrow(axis, 2, inner)
-            found.narrow(axis, 1, inner).copy_((after - before).abs_() > _STEEP * torch.maximum(before, after))
+            found.narrow(axis, 1, inner).copy_(
+                (after - before).abs_() > (_STEEP * torch.maximum(before, after)).clamp_(min=apart)
+            )
     return across | down
 
 

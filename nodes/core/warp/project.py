@@ -14,8 +14,10 @@ from .sample import sample
 from .splat import LARGEST, Reprojection, close_cracks, dilate, grow, throw
 from .types import BORDERS, SAMPLINGS, Warped, check_choice, unmoved
 
-# Two depths that differ by less than this share are one surface.
+# Two depths that differ by less than this share are one surface, and so are two that move apart by less than this many
+# pixels: what lies far away differs by large shares, and stays together all the same.
 SAME_SURFACE = 0.03
+SAME_PLACE_PX = 0.5
 # What lies infinitely far: small, but not 0, which means that there is nothing.
 _INFINITE = 1e-9
 _WIDEST_CRACK = 4
@@ -73,7 +75,8 @@ def warp_pinhole(
     if forward.still:
         target, visible = _turned_surface(source, back)
     else:
-        target, visible = _visible_surface(harden(source), forward, back, focal_to / focal_from)
+        apart = SAME_PLACE_PX / forward.reach
+        target, visible = _visible_surface(harden(source, apart), forward, back, focal_to / focal_from, apart)
     hidden, behind = march(visible, forward)
     target.view(-1)[hidden] = target.view(-1)[behind]
     uncovered = torch.zeros_like(visible)
@@ -98,8 +101,11 @@ def _turned_surface(source: Tensor, back: Reprojection) -> tuple[Tensor, Tensor]
     return target, ~back.outside(dx, dy) & (scale < LARGEST)
 
 
-def _visible_surface(source: Tensor, forward: Reprojection, back: Reprojection, zoom: float) -> tuple[Tensor, Tensor]:
-    # The inverse depth that each target pixel sees, and where it sees any.
+def _visible_surface(
+    source: Tensor, forward: Reprojection, back: Reprojection, zoom: float, apart: float
+) -> tuple[Tensor, Tensor]:
+    # The inverse depth that each target pixel sees, and where it sees any. Inverse depths closer than `apart` do not
+    # move apart.
     nearest = float(source.max()) * forward.shift[2] + float(forward.turn[2, 2])
     spread = zoom / max(nearest, 1e-3)
     radius = min(max(math.ceil((1.2 * spread - 1) / 2), 1), _WIDEST_CRACK)
@@ -108,7 +114,7 @@ def _visible_surface(source: Tensor, forward: Reprojection, back: Reprojection, 
     landed = throw(source, forward, margin)
     near = close_cracks(landed, radius)[:, margin:-margin, margin:-margin]
     landed = landed[:, margin:-margin, margin:-margin]
-    guessed = near > landed * (1 + SAME_SURFACE)
+    guessed = (near > landed + _tolerance(landed, apart)) | ((landed <= 0) & (near > 0))
     surface = torch.where(guessed, near, landed)
     dx, dy, scale = back(surface)
     expected = surface * scale
@@ -117,13 +123,13 @@ def _visible_surface(source: Tensor, forward: Reprojection, back: Reprojection, 
     guess = guessed.flatten().nonzero()[:, 0]
     place, inside = _looked_at(guess, dx, dy)
     wanted = expected.flatten()[guess]
-    borne_out = inside & ((source.flatten()[place] - wanted).abs_() <= SAME_SURFACE * wanted)
+    borne_out = inside & ((source.flatten()[place] - wanted).abs_() <= _tolerance(wanted, apart))
     wrong = guess[~borne_out]
     surface.view(-1)[wrong] = landed.flatten()[wrong]
     visible = surface > 0
     # The z-buffer knows a point half a pixel away; the source's own depth where this pixel looks makes it exact.
     smooth = sample(source[:, None], dx, dy, "bilinear", "replicate")[:, 0]
-    same = (smooth - expected).abs_() <= SAME_SURFACE * expected
+    same = (smooth - expected).abs_() <= _tolerance(expected, apart)
     shift = back.shift[2]
     exact = smooth * back.plane(2)
     if shift:
@@ -133,9 +139,14 @@ def _visible_surface(source: Tensor, forward: Reprojection, back: Reprojection, 
     # colour: it goes too.
     rim = (visible & dilate(~visible, 2)).flatten().nonzero()[:, 0]
     place, _ = _looked_at(rim, dx, dy)
-    stained = rim[grow(source, 1, 0.0).flatten()[place] > (1 + SAME_SURFACE) * expected.flatten()[rim]]
+    behind = expected.flatten()[rim]
+    stained = rim[grow(source, 1, 0.0).flatten()[place] > behind + _tolerance(behind, apart)]
     surface.view(-1)[stained] = 0.0
     return surface, surface > 0
+
+
+def _tolerance(inverse_depth: Tensor, apart: float) -> Tensor:
+    return (SAME_SURFACE * inverse_depth).clamp_(min=apart)
 
 
 def _looked_at(pixels: Tensor, dx: Tensor, dy: Tensor) -> tuple[Tensor, Tensor]:

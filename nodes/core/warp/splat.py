@@ -1,5 +1,7 @@
 """Throws a depth map forward, so that near things hide far ones."""
 
+import math
+
 import numpy as np
 import torch
 from torch import Tensor
@@ -45,6 +47,12 @@ class Reprojection:
         self._row = ((a - i) * x + c - g * x**2).float(), (d * x).float(), (g * x + i).float()
         self._column = (b * y).float(), ((e - i) * y + f - h * y**2).float(), (h * y).float()
         self._crossed = (crossed, -h), (crossed, -g), (None, 0.0)
+
+    @property
+    def reach(self) -> float:
+        """The most pixels by which a unit of inverse depth moves a point of the frame, about."""
+        across = abs(self.shift[0]) + self._half_width * abs(self.shift[2])
+        return math.hypot(across, abs(self.shift[1]) + self._half_height * abs(self.shift[2]))
 
     def plane(self, axis: int) -> Tensor:
         """The part of a numerator that does not depend on depth, broadcastable to (1, h, w): 0 dx, 1 dy, 2 w."""

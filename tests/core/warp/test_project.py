@@ -309,3 +309,17 @@ def test_refusals():
         warp_pinhole(image, depth, np.diag([2.0, 2, 2, 1]), 60)
     with pytest.raises(FramedriftError, match="border"):
         warp_pinhole(image, depth, np.eye(4), 60, border="mirror")
+
+
+@pytest.mark.parametrize("size", [(96, 128), (128, 72)])
+def test_what_lies_far_away_does_not_tear(size):
+    # Far down a tunnel the distance differs by large shares from pixel to pixel, and nothing moves apart for it.
+    height, width = size
+    x = (torch.arange(width) + 0.5) / width * 2 - 1
+    y = (torch.arange(height) + 0.5) / height * 2 - 1
+    disparity = torch.maximum(x.abs()[None, :], y.abs()[:, None])[None, None]
+    depth = 1 / (disparity * (1 - 1 / 50) + 1 / 50)
+    step = np.eye(4)
+    step[:3, 3] = (-0.01, 0, -0.04)
+    warped = warp_pinhole(torch.rand(1, 3, height, width), depth, step, 70.0)
+    assert float(warped.holes.sum()) == 0
