@@ -99,7 +99,7 @@ def test_an_image_batch_becomes_a_video_with_its_workflow(folders):
     assert json.loads(metadata["prompt"]) == prompt
     assert json.loads(metadata["workflow"]) == extra["workflow"]
     assert done.shown["2"]["images"] == [
-        {"filename": "animation_00001_.mp4", "subfolder": "framedrift", "type": "output"}
+        {"filename": "framedrift_00001_.mp4", "subfolder": "video", "type": "output"}
     ]
     assert done.shown["2"]["animated"] == (True,)
     assert [value for node, _, value, total in steps if node == "2" and total == 6] == [1, 2, 3, 4, 5, 6]
@@ -119,7 +119,7 @@ def test_frames_keep_their_own_rate_and_time(folders):
     assert rate == 12.5
     assert np.allclose(np.round(np.array(shown) / 127), [0, 0, 1, 1, 1, 2])
     _, done = combine(folders, "Frames", frame_rate=29.97)
-    assert done.files[0].name == "animation_00002_.mp4"
+    assert done.files[0].name == "framedrift_00002_.mp4"
     assert float(described(done.files[0])[0]) == pytest.approx(30_000 / 1001)
 
 

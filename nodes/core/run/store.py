@@ -35,7 +35,8 @@ class RunStore:
 
     def __init__(self, root: Path) -> None:
         """Takes the root, `output/framedrift`; it is made when the first run is."""
-        self.root = Path(root)
+        # Absolute, so that a path which `find` gave can be opened whatever folder the process is in.
+        self.root = Path(root).absolute()
 
     def create(self, name: str, manifest: Mapping[str, Any], fingerprint: str) -> Run:
         """A new run in the folder `<name>_00001`, or the next free number, held by this process.
