@@ -263,3 +263,14 @@ def test_ensure_space_names_folder_needed_and_free(tmp_path):
     ensure_space(tmp_path / "not/yet/there", 1)
     with pytest.raises(FramedriftError, match=r"not.yet.there.*about \d+ MB are needed, \d+ MB are free"):
         ensure_space(tmp_path / "not/yet/there", 10**18)
+
+
+def test_a_run_found_below_a_relative_root_opens_from_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    store = RunStore("output/framedrift")
+    with store.create("made", {}, "print"):
+        pass
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    with store.open(store.find("print")) as run:
+        assert run.path.name == "made_00001"
