@@ -98,9 +98,7 @@ def test_an_image_batch_becomes_a_video_with_its_workflow(folders):
     assert shown == sorted(shown)
     assert json.loads(metadata["prompt"]) == prompt
     assert json.loads(metadata["workflow"]) == extra["workflow"]
-    assert done.shown["2"]["images"] == [
-        {"filename": "framedrift_00001_.mp4", "subfolder": "video", "type": "output"}
-    ]
+    assert done.shown["2"]["images"] == [{"filename": "framedrift_00001_.mp4", "subfolder": "video", "type": "output"}]
     assert done.shown["2"]["animated"] == (True,)
     assert [value for node, _, value, total in steps if node == "2" and total == 6] == [1, 2, 3, 4, 5, 6]
 
