@@ -13,6 +13,13 @@ import tempfile
 import time
 from pathlib import Path
 
+CHILD = """
+import resource, sys
+from framedrift.nodes.headless.cli import main
+status = main(sys.argv[1:])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+raise SystemExit(status)
+"""
 QUICKSTART = Path(__file__).parent.parent / "workflows" / "api" / "quickstart.json"
 
 
@@ -24,13 +31,9 @@ def measure(frames: int, size: int) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "prompt.json"
         file.write_text(json.dumps(prompt))
-        code = (
-            "import resource, sys; from framedrift.nodes.headless.cli import main; status = main(sys.argv[1:]);"
-            "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss); raise SystemExit(status)"
-        )
         start = time.perf_counter()
         done = subprocess.run(
-            [sys.executable, "-c", code, "render", str(file), "--output-dir", folder, "--quiet"],
+            [sys.executable, "-c", CHILD, "render", str(file), "--output-dir", folder, "--quiet"],
             capture_output=True,
             text=True,
             check=True,
