@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
 import signal
 import sys
 import tempfile
@@ -12,6 +13,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
+
+# Read once, when torch is loaded: without it, threads that wait for each other spin, and on a machine with other work
+# each small step takes a time slice.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 from ..core.errors import FramedriftError
 from . import progress
