@@ -33,6 +33,7 @@ __all__ = [
     "Progress",
     "check_bounds",
     "check_interrupted",
+    "check_prefix",
     "empty_latent",
     "file_metadata",
     "input_directory",
@@ -435,32 +436,34 @@ def file_metadata(hidden: Any) -> dict[str, str]:
     return {key: json.dumps(value) for key, value in texts.items() if value}
 
 
+def check_prefix(prefix: str, folder: str = "output") -> None:
+    """Raises FramedriftError, which names filename_prefix, where it is empty or leads out of the folder."""
+    root = _directory(folder).resolve()
+    unusable = not prefix.strip() or prefix.strip().endswith(("/", "\\")) or "\0" in prefix
+    if unusable or root not in (root / prefix).resolve().parents:
+        raise FramedriftError(
+            f"filename_prefix is {prefix!r}, and must name a place in the {folder} folder, as 'video/flight' does."
+        )
+
+
 def save_path(prefix: str, extension: str, size: tuple[int, int], folder: str = "output") -> tuple[Path, Any]:
     """The next free `<prefix>_00001_.<extension>` in a folder, and the `ui.SavedResult` that tells the page of it.
 
-    `size` is (h, w), for %width% and %height% in the prefix. Raises FramedriftError, which names filename_prefix, where
-    the prefix is empty or leads out of the folder. Nothing is written, but the folder is made.
+    `size` is (h, w), for %width% and %height% in the prefix. Raises what `check_prefix` does. Nothing is written, but
+    the folder is made.
     """
+    check_prefix(prefix, folder)
     root = _directory(folder)
-    where = f"filename_prefix is {prefix!r}, and must name a place in the {folder} folder, as 'framedrift/flight' does."
-    if not prefix.strip() or prefix.strip().endswith(("/", "\\")) or "\0" in prefix:
-        raise FramedriftError(where)
     if IN_COMFYUI:
         import folder_paths
 
-        if not folder_paths.is_within_directory(str(root), str(root / prefix)):
-            raise FramedriftError(where)
         full, name, counter, subfolder, _ = folder_paths.get_save_image_path(prefix, str(root), size[1], size[0])
-        full = Path(full)
     else:
         from .headless import folders
 
-        try:
-            full, name, counter, subfolder = folders.save_image_path(prefix, root, size)
-        except FramedriftError as error:
-            raise FramedriftError(where) from error
+        full, name, counter, subfolder = folders.save_image_path(prefix, root, size)
     file = f"{name}_{counter:05}_.{extension.lstrip('.')}"
-    return full / file, ui.SavedResult(file, subfolder, io.FolderType(folder))
+    return Path(full) / file, ui.SavedResult(file, subfolder, io.FolderType(folder))
 
 
 def video_from_file(path: Path) -> Any:

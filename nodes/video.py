@@ -77,7 +77,7 @@ class VideoCombine(io.ComfyNode):
         prefix = kwargs.get("filename_prefix")
         if prefix is not None:
             try:
-                host.save_path(prefix, "mp4", (2, 2), place(kwargs.get("save_output", True)))
+                host.check_prefix(prefix, place(kwargs.get("save_output", True)))
             except FramedriftError as error:
                 return str(error)
         return True

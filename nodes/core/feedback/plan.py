@@ -56,11 +56,12 @@ class Schedules:
         bounds = {"strength": (0, 1), "steps": (1, 10_000), "cfg": (0, 100), "noise": (0, 10)}
         for name, (low, high) in bounds.items():
             values = getattr(self, name)
+            schedule = "cfg_scale_schedule" if name == "cfg" else f"{name}_schedule"
             outside = np.flatnonzero(~((values >= low) & (values <= high)))
             if outside.size:
                 frame = int(outside[0])
                 raise FramedriftError(
-                    f"{name}_schedule is {values[frame]:g} at frame {frame}; it must lie between {low} and {high}."
+                    f"{schedule} is {values[frame]:g} at frame {frame}; it must lie between {low} and {high}."
                 )
 
 
