@@ -34,15 +34,6 @@ from framedrift.nodes.core.words import COLOURS, SCENES, weighted_words
 SIZE = (40, 56)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Pictures this small are slower on several threads, and far slower where others compute beside."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def palette(text="sunset over the ocean"):
     return palette_from(palette_vector(text))
 

@@ -16,15 +16,6 @@ MODEL, CLIP, VAE = ProceduralModel(), *host.procedural_model()[1:]
 SIZE = (48, 72)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Pictures this small are slower on several threads, and far slower where others compute beside."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def conditioning(text):
     return CLIP.encode_from_tokens_scheduled(CLIP.tokenize(text))
 

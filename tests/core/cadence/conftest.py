@@ -98,12 +98,3 @@ def make_scene():
         return Scene(moved(translation, yaw_deg, num_frames), fov_deg, size)
 
     return make
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Pictures this small are slower with more, by ten times where the cores are busy with something else."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)

@@ -11,15 +11,6 @@ from framedrift.nodes.core.errors import FramedriftError
 H, W = 120, 168
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Small tensors lose more to waiting for each other's threads than they win."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def scene() -> torch.Tensor:
     """A floor, waves and a disc: (1, 1, H, W), about 0..1."""
     y = torch.linspace(0, 1, H)[:, None].expand(H, W)

@@ -87,15 +87,6 @@ PROCESSORS = {
 }
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    """Tiny models lose more to waiting for each other's threads than they win."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.fixture(scope="session")
 def models(tmp_path_factory):
     """A models folder with one tiny model of each kind."""
