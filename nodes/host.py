@@ -87,11 +87,13 @@ def to_mask(mask: torch.Tensor) -> torch.Tensor:
 
 
 def schedule_input(id: str, default: str | float, tooltip: str, **options: Any) -> Any:  # noqa: A002 - ComfyUI's name
-    """A schedule string in a text widget, which also takes a link: a Value Schedule, a float or an int."""
+    """A schedule string in a text widget, which also takes a link: a Value Schedule, a float (one, or a list of one a
+    frame), an int or a curve.
+    """
     from . import sockets
 
     widget = io.String.Input(id, default=str(default), tooltip=tooltip, **options)
-    return io.MultiType.Input(widget, types=[sockets.Schedule, io.Float, io.Int])
+    return io.MultiType.Input(widget, types=[sockets.Schedule, io.Float, io.Int, io.Curve])
 
 
 # ---------------------------------------------------------------- sampling

@@ -67,8 +67,8 @@ class KeyTime:
         """
         if self.unit != "%":
             return float(self.frame(timing))
-        # 10 % of 30 is 3.0000000000000004 in floating point.
-        return max(-_FARTHEST, min(_FARTHEST, round(self.number / 100.0 * timing.max_f, 6)))
+        # 10 % of 30 is 3.0000000000000004 in floating point. Of one frame alone, only 0 % is within.
+        return max(-_FARTHEST, min(_FARTHEST, round(self.number / 100.0 * max(timing.max_f, 1), 6)))
 
 
 
