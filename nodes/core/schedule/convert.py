@@ -33,12 +33,10 @@ def as_schedule(value: Any, name: str = "") -> Schedule:
         return value if value.name == name or not name else replace(value, name=name)
     if isinstance(value, str):
         return parse_schedule(value, name)
-    if isinstance(value, dict) and "points" in value:
-        return _from_points(value["points"], str(value.get("interpolation", "monotone_cubic")), name)
-    if hasattr(value, "points") and callable(getattr(value, "interp_array", None)):
+    if hasattr(value, "interp_array") or (isinstance(value, dict) and "points" in value):
         return _from_curve(value, name)
     # A list has an `index` too, and a dictionary `values`, but those are methods.
-    if hasattr(value, "index") and not callable(value.index) and hasattr(value, "values"):
+    if hasattr(value, "values") and not callable(getattr(value, "index", len)):
         return _from_series(value, name)
     numbers = _numbers(value, name)
     if numbers.ndim == 0:
@@ -54,8 +52,7 @@ def written(number: float) -> str:
 
 def _from_keys(frames: list[int], values: np.ndarray, name: str) -> Schedule:
     keys = tuple(
-        Keyframe(KeyTime(str(frame), float(frame)), value)
-        for frame, value in zip(frames, values.tolist(), strict=True)
+        Keyframe(KeyTime(str(frame), float(frame)), value) for frame, value in zip(frames, values.tolist(), strict=True)
     )
     text = ", ".join(f"{key.time.text}:({written(float(value))})" for key, value in zip(keys, values, strict=True))
     return Schedule(text, name, keys)
@@ -84,9 +81,11 @@ def _from_series(series: Any, name: str) -> Schedule:
 
 def _from_curve(curve: Any, name: str) -> Schedule:
     """By its points where they and a known way between them give the same values, else by many of its values."""
+    if isinstance(curve, dict):
+        return _from_points(curve["points"], str(curve.get("interpolation", "monotone_cubic")), name)
     x = np.linspace(0.0, 1.0, _CURVE_STEPS + 1)
     wanted = _finite_curve(lambda: curve.interp_array(x), name)
-    points = list(curve.points)
+    points = list(getattr(curve, "points", ()))
     for way in _WAYS if points else ():
         schedule = _from_points(points, way, name)
         # x at frame numbers: with _CURVE_STEPS + 1 frames, frame k is x = k / _CURVE_STEPS.

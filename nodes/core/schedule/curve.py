@@ -20,8 +20,8 @@ from .scan import scan
 
 log = logging.getLogger("framedrift")
 
-# What Deforum takes for a number, between which values run linearly. `1e-1` and `1.` are formulas to it, and hold.
-_NUMBER = re.compile(r"([+-]?)[\s(]*([0-9]+(?:\.[0-9]+)?|\.[0-9]+)[\s)]*")
+#: What Deforum takes for a number, between which values run linearly. `1e-1` and `1.` are formulas to it, and hold.
+NUMBER = re.compile(r"([+-]?)[\s(]*([0-9]+(?:\.[0-9]+)?|\.[0-9]+)[\s)]*")
 #: The longest animation that can be sampled; ten million frames are four days at 30 a second.
 MAX_FRAMES = 10_000_000
 
@@ -41,8 +41,8 @@ class Keyframe:
 
 @dataclass(frozen=True)
 class Schedule:
-    """A value over time, as the user wrote it. Equal, and of one hash, where all but `keys` is. Made by `parse_schedule`,
-    `as_schedule` or a timeline.
+    """A value over time, as the user wrote it. Equal, and of one hash, where all but `keys` is. Made by
+    `parse_schedule`, `as_schedule` or a timeline.
 
     bpm: what its keys in beats go by. interpolation: how a number goes to the next key, one of INTERPOLATIONS.
     easings: the same key by key, in the order of `keys`, where they differ; "" is `interpolation`.
@@ -103,7 +103,8 @@ class Schedule:
             else:
                 anchors[i] = key.value
                 shapes.append(easing)
-        sampled = interpolate(np.arange(num_frames), positions, anchors, shapes)
+        with np.errstate(all="ignore"):
+            sampled = interpolate(np.arange(num_frames), positions, anchors, shapes)
         for begin, end, values in spans:
             if 0 <= begin < num_frames:
                 sampled[begin:end] = values[: end - begin]
@@ -196,7 +197,7 @@ def _parse_key(text: str, name: str, at: int) -> KeyTime:
 
 def _parse_value(text: str, key: str, at: int, name: str) -> float | Expression:
     try:
-        if (number := _NUMBER.fullmatch(text)) and text.count("(") == text.count(")"):
+        if (number := NUMBER.fullmatch(text)) and text.count("(") == text.count(")"):
             value = float(number[1] + number[2])
             if not np.isfinite(value):
                 raise ExpressionError("this number is too large", 1)

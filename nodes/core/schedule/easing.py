@@ -10,7 +10,7 @@ import numpy as np
 INTERPOLATIONS = ("linear", "hold", "ease_in", "ease_out", "ease_in_out", "cubic")
 
 _EASES = {
-    "hold": lambda u: np.zeros_like(u),
+    "hold": np.zeros_like,
     "ease_in": lambda u: u * u,
     "ease_out": lambda u: u * (2.0 - u),
     "ease_in_out": lambda u: u * u * (3.0 - 2.0 * u),
@@ -65,9 +65,7 @@ def monotone_slopes(positions: np.ndarray, values: np.ndarray) -> np.ndarray:
     return np.array(slopes)
 
 
-def _cubic_slopes(
-    positions: np.ndarray, values: np.ndarray, easings: Sequence[str]
-) -> tuple[np.ndarray, np.ndarray]:
+def _cubic_slopes(positions: np.ndarray, values: np.ndarray, easings: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
     """The slopes at the start and at the end of every segment; only those of cubic ones mean something."""
     starts, ends = np.zeros(len(positions)), np.zeros(len(positions))
     begin = 0

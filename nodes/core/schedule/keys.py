@@ -71,7 +71,6 @@ class KeyTime:
         return max(-_FARTHEST, min(_FARTHEST, round(self.number / 100.0 * max(timing.max_f, 1), 6)))
 
 
-
 def parse_key(text: str) -> KeyTime:
     """Reads a key; raises ExpressionError, with a column within the key, where it is none."""
     if _NUMBER.fullmatch(text):
@@ -80,5 +79,7 @@ def parse_key(text: str) -> KeyTime:
         return KeyTime(text, number=float(time[1]), unit=time[2])
     formula = parse_expression(text)
     if "t" in formula.names:
-        raise ExpressionError("a key is a frame and cannot depend on t; use max_f, s, seconds (2.5s), beats (8b) or 50%", 1)
+        raise ExpressionError(
+            "a key is a frame and cannot depend on t; use max_f, s, seconds (2.5s), beats (8b) or 50%", 1
+        )
     return KeyTime(text, formula=formula)
