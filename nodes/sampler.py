@@ -69,7 +69,7 @@ class FrameFeedbackSampler(io.ComfyNode):
         """Runs the loop to its end, or to where it is interrupted."""
         from .core.feedback import animate
 
-        job = _Job(inputs, cls.hidden)
+        job = _Job(with_settings(cls, inputs), cls.hidden)
         with job.open_run() as run:
             left = [plan for plan in job.plans if plan.frame > run.last_index]
             if left:
@@ -300,7 +300,35 @@ def _inputs() -> list:
             optional=True,
             advanced=True,
         ),
+        sockets.Settings.Input(
+            "settings",
+            optional=True,
+            tooltip="From Import Animation: what is set there takes the place of the widget of the same name.",
+        ),
     ]
+
+
+def with_settings(cls: Any, inputs: dict[str, Any]) -> dict[str, Any]:
+    """The inputs with those that a settings bundle names in place of the widgets', checked as if they were typed."""
+    given = inputs.get("settings")
+    merged = {name: value for name, value in inputs.items() if name != "settings"}
+    if given is None:
+        return merged
+    declared = cls.INPUT_TYPES()
+    kinds = {name: kind for group in ("required", "optional") for name, (kind, *_) in declared.get(group, {}).items()}
+    own = {
+        name for name, kind in kinds.items() if set(kind.split(",")) & {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"}
+    }
+    for name, value in given.items():
+        if name not in own:
+            raise FramedriftError(f"settings: {name} is no setting of the sampler; it knows {', '.join(sorted(own))}.")
+        if (kinds[name] == "BOOLEAN") != isinstance(value, bool):
+            raise FramedriftError(f"settings: {name} is {value!r}, and must be {kinds[name].split(',')[0].lower()}.")
+    merged |= given
+    problem = host.check_bounds(cls, merged) or _problem(merged)
+    if problem:
+        raise FramedriftError(f"settings: {problem}")
+    return merged
 
 
 def ensure_room(path: Path, frames: int, size: tuple[int, int]) -> None:
