@@ -90,3 +90,21 @@ def test_values_are_the_same_with_an_old_prompt_and_a_new_one():
 def test_an_interpolation_that_is_none_is_refused():
     assert "interpolation is 'bounce'" in ValueSchedule.validate_inputs(**VALUES, interpolation="bounce")
     assert ValueSchedule.validate_inputs(**VALUES, interpolation="cubic") is True
+
+
+@pytest.mark.comfyui
+def test_comfyui_shows_the_curve_and_links_its_own_curves(rendering):
+    points = {"points": [[0.0, 0.0], [0.5, 1.0], [1.0, 0.0]], "interpolation": "linear"}
+    at_frame = AT_FRAME | {"schedule": ["2", 0], "frame": 5}
+    prompt = {
+        "1": {"class_type": "FramedriftValueSchedule", "inputs": VALUES | {"interpolation": "cubic"}},
+        "2": {"class_type": "CurveEditor", "inputs": {"curve": points}},
+        "3": {"class_type": "FramedriftScheduleAtFrame", "inputs": at_frame},
+        "4": {"class_type": "FramedriftScheduleAtFrame", "inputs": at_frame | {"schedule": ["1", 1], "frame": 2}},
+        "5": {"class_type": "PreviewAny", "inputs": {"source": ["3", 0]}},
+        "6": {"class_type": "PreviewAny", "inputs": {"source": ["4", 1]}},
+    }
+    shown = rendering.queue(prompt)
+    (picture,) = shown["1"]["images"]
+    assert (rendering.base / "temp" / picture["filename"]).exists() and picture["type"] == "temp"
+    assert (shown["5"]["text"], shown["6"]["text"]) == (["1.0"], ["4"])
