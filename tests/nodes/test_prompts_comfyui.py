@@ -5,6 +5,7 @@ import pytest
 pytestmark = pytest.mark.comfyui
 
 NEEDED = ["checkpoints/tiny_sd15_all.safetensors", "checkpoints/tiny_sd3_all.safetensors"]
+NEEDED += ["text_encoders/tiny_clip_l.safetensors"]
 
 SNIPPET = """
 prompt = sys.modules["pack.nodes.prompt"]
@@ -67,6 +68,11 @@ for name in ("tiny_sd15_all", "tiny_sd3_all"):
     theirs = host.sample(model, latent, combined, made.at(20, 40, 0)[1], seed=3, sigmas=sigmas, cfg=4.0,
                          sampler_name="euler")
     said[name]["as combined"] = bool(torch.equal(theirs, pictures[4]))
+# Encoders as CLIPLoader makes them of one file.
+for kind in ("stable_diffusion", "sd3"):
+    made = looked_at(nodes.CLIPLoader().load_clip("tiny_clip_l.safetensors", kind)[0])
+    del made["clip"]
+    said[kind] = made
 result["said"] = said
 """
 
@@ -79,7 +85,7 @@ def real(comfyui, tmp_path_factory):
     return comfyui.run(SNIPPET, tmp_path_factory.mktemp("prompts"))["said"]
 
 
-@pytest.mark.parametrize("name", ["tiny_sd15_all", "tiny_sd3_all"])
+@pytest.mark.parametrize("name", ["tiny_sd15_all", "tiny_sd3_all", "stable_diffusion", "sd3"])
 class TestRealEncoders:
     def test_a_text_is_encoded_once(self, real, name):
         assert len(real[name]["texts"]) == len(set(real[name]["texts"])) == 6
@@ -97,7 +103,12 @@ class TestRealEncoders:
     def test_and_is_two_entries_with_strengths(self, real, name):
         assert [entry[3] for entry in real[name]["frames"]["20"][0]] == pytest.approx([1.2, 0.8])
         assert sum(entry[3] for entry in real[name]["frames"]["15"][0]) == pytest.approx(1)
-        assert real[name]["as combined"], "exactly what Conditioning (Combine) gives"
+
+
+@pytest.mark.parametrize("name", ["tiny_sd15_all", "tiny_sd3_all"])
+class TestRealModels:
+    def test_and_is_exactly_what_conditioning_combine_gives(self, real, name):
+        assert real[name]["as combined"]
 
     def test_all_of_it_can_be_sampled(self, real, name):
         assert real[name]["finite"] == [True] * 5
