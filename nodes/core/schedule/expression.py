@@ -141,6 +141,9 @@ def _strange_reason(character: str) -> str:
         "[": " (write round brackets)",
         "{": " (write round brackets)",
         ":": " (put a comma between two keys)",
+        "'": " (it is of numbers, and has no texts)",
+        '"': " (it is of numbers, and has no texts)",
+        "`": " (backticks are for prompts)",
     }
     return f"{character!r} cannot stand in a formula{hints.get(character, '')}"
 

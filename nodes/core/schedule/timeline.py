@@ -214,7 +214,7 @@ class Timeline:
         begins = sorted(placed)
         nexts = [*begins[1:], math.inf]
         spans = []
-        for begin, following in zip(begins, nexts, strict=True):
+        for begin, following in zip(begins, nexts, strict=False):
             end = placed[begin].end
             spans.append((begin, following if end is None else _place(end, timing), placed[begin]))
         return spans
