@@ -1,6 +1,8 @@
 """AND: what a prompt is composed of."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from framedrift.nodes.core.schedule import PromptError, composition
 
@@ -41,3 +43,31 @@ def test_parts(text, parts):
 def test_what_leaves_nothing_to_paint_is_refused(text, words):
     with pytest.raises(PromptError, match=words):
         composition(text)
+
+
+PIECES = ["AND", " AND ", "a", "b", ":1", ":-0.5", ":.5", ":", " ", "\n", ":1e9", ":1e-9", "(c:1.2)", "-", "٣", ":0"]
+TYPED = st.lists(st.sampled_from(PIECES), max_size=14).map("".join) | st.text(max_size=30)
+
+
+def check_any_text(text):
+    try:
+        parts = composition(text)
+    except PromptError as error:
+        assert "AND" in text and error.reason
+        return
+    assert sum(weight for weight, _ in parts) > 0
+    assert len({part for _, part in parts}) == len(parts)
+    assert "AND" in text or parts == ((1.0, text),)
+
+
+@given(TYPED)
+@settings(max_examples=300, deadline=None)
+def test_any_text_is_composed_or_refused(text):
+    check_any_text(text)
+
+
+@pytest.mark.soak
+@given(TYPED)
+@settings(max_examples=10_000, deadline=None)
+def test_ten_thousand_texts_are_composed_or_refused(text):
+    check_any_text(text)

@@ -400,7 +400,12 @@ PIECES = [
 ]
 
 
-TYPED = st.lists(st.sampled_from(PIECES), max_size=16).map("".join) | st.text(max_size=40)
+SOUP = st.lists(st.sampled_from(PIECES), max_size=16).map("".join)
+# Most soups are no schedule at all: these have keys, so that what stands behind them is read too.
+KEYED = st.lists(st.tuples(st.sampled_from(["0", "3", "0.5", "max_f", "-2", "s"]), SOUP), min_size=1, max_size=4)
+LINES = KEYED.map(lambda keys: "\n".join(f"{key}: {text}" for key, text in keys))
+OBJECT = KEYED.map(lambda keys: json.dumps(dict(keys)))
+TYPED = SOUP | LINES | OBJECT | st.text(max_size=40)
 
 
 def check_any_text(text, added):
