@@ -215,7 +215,7 @@ def read_text(path: Path) -> str:
         raise FramedriftError(f"file {path.name} is no text: byte {error.start} is not UTF-8.") from error
 
 
-@lru_cache(maxsize=4)
+@lru_cache(maxsize=2)
 def _imported(text: str) -> Any:
     from .core.interop import import_animation
 

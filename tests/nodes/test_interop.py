@@ -190,3 +190,12 @@ def test_files_do_not_leave_the_output_folder(tmp_path):
     prompt["export"] = {"class_type": "FramedriftExportAnimation", "inputs": inputs | {"filename_prefix": "../../x"}}
     with pytest.raises(NodeError, match="filename_prefix"):
         run_prompt(prompt, places(tmp_path))
+
+
+@pytest.mark.comfyui
+def test_every_kind_feeds_the_sampler_in_comfyui(rendering):
+    for name in KINDS:
+        prompt = workflow(text=small(name))
+        prompt["sampler"]["inputs"]["resume"] = "new run"
+        shown = rendering.queue(prompt)
+        assert shown["import"]["text"][0] == str(import_animation(small(name)).report)

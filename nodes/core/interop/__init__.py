@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from ..errors import FramedriftError
+from ..schedule import parse_schedule
 from .astria import import_astria, looks_like_astria
 from .defaults import DEFAULTS
 from .deforum import import_deforum
@@ -68,13 +70,23 @@ def import_animation(text: str) -> ImportedAnimation:
         return _braces(text)
     if begun[0] == "[":
         raise InteropError(f"The text is a list; give {_KINDS}.")
+    if _is_value_schedule(begun):
+        raise InteropError("This is one value schedule, not an animation: write it into Value Schedule, or a camera.")
     if looks_like_astria(text):
         return import_astria(text, Log("Astria"))
     if begun[0] in "\"'" or _looks_quoted(begun):
         return import_fizz(text, Log("FizzNodes prompts"))
-    if _VALUE_SCHEDULE.match(begun[:200]):
-        raise InteropError("This is one value schedule, not an animation: write it into Value Schedule, or a camera.")
     raise InteropError(f"The text begins with {shown(begun[:80], 30)!r}, which is none of: {_KINDS}.")
+
+
+def _is_value_schedule(text: str) -> bool:
+    if not _VALUE_SCHEDULE.match(text[:200]):
+        return False
+    try:
+        parse_schedule(text)
+    except FramedriftError:
+        return False
+    return True
 
 
 def _looks_quoted(text: str) -> bool:

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from .defaults import DEFAULTS
-from .deforum import CAMERA_2D, CAMERA_3D, import_deforum
+from .deforum import CAMERA_2D, CAMERA_3D, import_deforum, said_nowhere
 from .model import MAPPED, MAX_FRAMES, ImportedAnimation, InteropError, Log
 
 _SETTING = re.compile(r"[ \t]*([A-Za-z_][A-Za-z0-9_]{0,60})[ \t]*=(.*)")
@@ -29,7 +29,10 @@ def looks_like_astria(text: str) -> bool:
     if _known(_SETTING.match(first)):
         return True
     prompt = _PROMPT.match(first)
-    return prompt is not None and prompt[2].strip()[:1] not in ("", '"', "'", "(")
+    if prompt is None or prompt[2].strip()[:1] in ("", '"', "'"):
+        return False
+    # A bracket may begin a prompt as well as a value; of values, all the keys stand in one line.
+    return not prompt[2].lstrip().startswith("(") or sum(1 for line in lines if _PROMPT.match(line)) > 1
 
 
 def import_astria(text: str, log: Log) -> ImportedAnimation:
@@ -40,8 +43,8 @@ def import_astria(text: str, log: Log) -> ImportedAnimation:
     values, prompts = _read(text)
     if len(prompts) < 2:
         reason = (
-            f"{len(prompts)} stand in this block, and at least two are needed: the last one marks the end, as in "
-            "0: a cat and then 25: a dog."
+            "at least two lines such as 0: a cat and 25: a dog are needed, the last of which marks the end; this block "
+            f"has {len(prompts)}."
         )
         raise InteropError(reason, "prompts")
     end = max(prompts)
@@ -59,6 +62,7 @@ def import_astria(text: str, log: Log) -> ImportedAnimation:
     flat = any(key in values for key in ("angle", "zoom")) and not any(key in values for key in CAMERA_3D[2:])
     mode = {"animation_mode": "2D" if flat else "3D"}
     log.add("prompts", MAPPED, f"{len(painted)} prompts; the last one, at frame {end}, marks the end.")
+    log.notes += said_nowhere(values)
     if not moved:
         log.notes.append("No camera lines: Astria's default camera moves slowly back and sways.")
     made = import_deforum({**mode, **values, "prompts": painted, "max_frames": end}, log, "astria", defaults, False)

@@ -25,6 +25,7 @@ from .model import (
     sampler_settings,
     schedule_from_values,
     shown,
+    told,
     whole,
     written,
 )
@@ -86,6 +87,14 @@ def import_deforum(
         blend,
         overlap,
     )
+
+
+def said_nowhere(values: Mapping[str, Any]) -> list[str]:
+    """A note on the size and rate that a text without them is given."""
+    stand_ins = {"W": "a width of 512", "H": "a height of 512", "fps": "15 fps"}
+    missing = [text for key, text in stand_ins.items() if key not in values]
+    said = f"The text does not say them, so there are {', '.join(missing)}: set your own in the sampler."
+    return [said] if missing else []
 
 
 def _renamed(values: Mapping[str, Any], log: Log) -> dict[str, Any]:
@@ -157,7 +166,7 @@ class _Reader:
         value = self.get(key)
         if not isinstance(value, str | bool | None) or value not in choices:
             listed = ", ".join(str(choice) for choice in choices)
-            raise InteropError(f"it is {shown(value)!r}, and must be one of: {listed}.", key)
+            raise InteropError(f"it is {told(value)}, and must be one of: {listed}.", key)
         return choices[value]
 
     # ---------------------------------------------------------------- schedules
@@ -165,7 +174,7 @@ class _Reader:
     def schedule(self, key: str) -> Schedule:
         value = self.get(key)
         if isinstance(value, bool) or not isinstance(value, str | int | float | Schedule):
-            raise InteropError(f"it is {shown(value)!r}, and must be a schedule such as 0:(1.0), 30:(2.0).", key)
+            raise InteropError(f"it is {told(value)}, and must be a schedule such as 0:(1.0), 30:(2.0).", key)
         if isinstance(value, int | float):
             value = f"0:({written(number(value, key))})"
         return as_schedule(value, key)
@@ -199,13 +208,15 @@ class _Reader:
         mode = self.get("animation_mode")
         known = ("2D", "3D", "Video Input", "Interpolation", "None")
         if mode not in known:
-            raise InteropError(f"it is {shown(mode)!r}, and must be one of: {', '.join(known)}.", "animation_mode")
+            raise InteropError(f"it is {told(mode)}, and must be one of: {', '.join(known)}.", "animation_mode")
         if mode in ("2D", "3D"):
             self.say("animation_mode", MAPPED, f"the {mode} camera.")
             return (self.camera_3d() if mode == "3D" else self.camera_2d()), "hold"
         for key in (*CAMERA_3D, *CAMERA_2D, *_VIEW, *_DEPTH, "border", "sampling_mode"):
             self.say(key, NO_EFFECT, f"nothing is moved where animation_mode is {mode}.")
         if mode == "Interpolation":
+            for key in ("strength_schedule", "diffusion_cadence"):
+                self.say(key, NO_EFFECT, "animation_mode is Interpolation: every frame is painted anew.")
             self.values |= {"strength_schedule": "0:(0)", "diffusion_cadence": 1}
             text = "every frame is painted anew and texts blend, as there; the strength is 0 and the cadence 1."
             self.say("animation_mode", APPROXIMATED, text)
@@ -287,6 +298,8 @@ class _Reader:
             self.say("seed", APPROXIMATED, "-1 asks for a random seed: the sampler's own is used.")
 
     def read_sampling(self) -> None:
+        # A frame is given its share of the steps there, whatever the sampler's widget says.
+        self.settings["full_steps"] = False
         self.set_schedule("strength_schedule")
         self.set_schedule("cfg_scale_schedule")
         self.read_steps()
@@ -380,7 +393,7 @@ class _Reader:
         kind = value.removeprefix("Match Frame 0 ") if isinstance(value, str) else value
         if kind not in ("None", "LAB", "HSV", "RGB", "Video Input", "Image", None, False):
             raise InteropError(
-                f"it is {shown(value)!r}, and must be one of: None, HSV, LAB, RGB, Video Input, Image.",
+                f"it is {told(value)}, and must be one of: None, HSV, LAB, RGB, Video Input, Image.",
                 "color_coherence",
             )
         matched = kind in ("LAB", "HSV", "RGB")

@@ -7,6 +7,7 @@ import re
 from ..camera import Camera2D
 from ..schedule import parse_prompts
 from ..schedule.keys import Timing
+from .deforum import said_nowhere
 from .model import APPROXIMATED, MAPPED, MAX_FRAMES, ImportedAnimation, InteropError, Log, sampler_settings, sound
 
 #: The length that its nodes begin with; the text does not say one.
@@ -33,6 +34,7 @@ def import_fizz(text: str, log: Log) -> ImportedAnimation:
             "its values come from another node there: it is 0, as when none is linked. Prompt Schedule takes values."
         )
         log.add(name, APPROXIMATED, text_)
+    log.notes += said_nowhere({})
     log.notes.append("The text holds prompts only: the camera keeps still, and the sampler keeps its settings.")
     still = Camera2D(zoom="0: (1)")
     report = log.report()

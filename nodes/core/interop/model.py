@@ -152,13 +152,19 @@ class Log:
     title: str
     entries: dict[str, Entry] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    dropped: int = 0
 
     def add(self, key: str, status: str, sentence: str) -> None:
-        if key not in self.entries and len(self.entries) <= MAX_ENTRIES:
+        if key in self.entries:
+            return
+        if len(self.entries) < MAX_ENTRIES:
             self.entries[key] = Entry(shown(key, 60), status, sentence)
+        else:
+            self.dropped += 1
 
     def report(self) -> Report:
-        return Report(self.title, tuple(self.entries.values()), tuple(self.notes))
+        more = [f"{self.dropped} more keys are not listed."] if self.dropped else []
+        return Report(self.title, tuple(self.entries.values()), (*self.notes, *more))
 
 
 def shown(value: Any, length: int = 40) -> str:
@@ -168,6 +174,11 @@ def shown(value: Any, length: int = 40) -> str:
     return line if len(line) <= length else line[: length - 3] + "..."
 
 
+def told(value: Any) -> str:
+    """The same with quotes around texts, and a word for nothing."""
+    return "missing" if value is None else repr(shown(value)) if isinstance(value, str) else shown(value)
+
+
 def read_json(text: str, what: str) -> Any:
     """The JSON value of a text. Raises InteropError, which says where it is wrong."""
     try:
@@ -175,9 +186,9 @@ def read_json(text: str, what: str) -> Any:
     except json.JSONDecodeError as error:
         begun = shown(text[error.pos : error.pos + 60], 20)
         near = f" near {begun!r}" if begun else ""
-        raise InteropError(
-            f"This {what} is not valid JSON: {error.msg} at line {error.lineno}, column {error.colno}{near}."
-        ) from error
+        place = f"line {error.lineno}, column {error.colno}{near}"
+        reason = error.msg.removesuffix(" starting at")
+        raise InteropError(f"This {what} is not valid JSON: {reason} at {place}.") from error
     except RecursionError as error:
         raise InteropError(
             f"This {what} is nested too deeply; a settings file is one object of plain values."
@@ -201,7 +212,7 @@ def number(value: Any, key: str, low: float = -math.inf, high: float = math.inf)
     ):
         value = float(value)
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise InteropError(f"it is {shown(value)!r}, and {wanted}.", key)
+        raise InteropError(f"it is {told(value)}, and {wanted}.", key)
     if not math.isfinite(value) or not low <= value <= high:
         raise InteropError(f"it is {shown(value)}, and {wanted}.", key)
     return value

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..schedule import Schedule
 from .defaults import DEFAULTS
-from .deforum import import_deforum
+from .deforum import import_deforum, said_nowhere
 from .model import (
     APPROXIMATED,
     LEFT_OUT,
@@ -23,6 +23,7 @@ from .model import (
     number,
     schedule_from_values,
     shown,
+    told,
     whole,
 )
 
@@ -78,6 +79,7 @@ def import_parseq(manifest: Mapping[str, Any], log: Log) -> ImportedAnimation:
     values["prompts"] = _prompts(manifest, table, log)
     _explain_fields(table, values["animation_mode"], log)
     _explain(manifest, options, table, log)
+    log.notes += said_nowhere(values)
     quiet = Log(log.title)
     made = import_deforum(values, quiet, "parseq", _STILL, complete=False)
     log.notes += [note for note in quiet.notes if note not in log.notes]
@@ -186,9 +188,7 @@ def _check_version(manifest: Mapping[str, Any]) -> None:
     meta = manifest.get("meta")
     version = meta.get("version") if isinstance(meta, Mapping) else None
     if version is not None and str(version).split(".")[0].lstrip("v") not in ("0", ""):
-        raise InteropError(
-            f"it is {shown(str(version), 20)!r}; this importer reads Parseq's versions 0.x.", "meta.version"
-        )
+        raise InteropError(f"it is {told(str(version))}; this importer reads Parseq's versions 0.x.", "meta.version")
 
 
 def _mode(values: Mapping[str, Any]) -> str:

@@ -6,12 +6,12 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from ..schedule import PromptSchedule, parse_prompts
+from ..schedule import PromptError, PromptSchedule, parse_prompts
 from ..schedule.formulas import check_formulas
 from ..schedule.keys import KeyTime
 from ..schedule.prompt_text import MAX_TEXT
 from ..schedule.prompts import PromptKey
-from .model import MAPPED, NO_EFFECT, InteropError, Log, read_json, shown, sound
+from .model import MAPPED, NO_EFFECT, InteropError, Log, read_json, shown, sound, told
 
 
 def prompts_of(values: Mapping[str, Any], log: Log) -> PromptSchedule:
@@ -49,7 +49,13 @@ def prompts_of(values: Mapping[str, Any], log: Log) -> PromptSchedule:
     if not contained:
         prompts = {frame: _joined(text, positive, negative) for frame, text in prompts.items()}
     text = sound(json.dumps(prompts, ensure_ascii=False, indent=1))
-    return parse_prompts(text) if len(text) <= MAX_TEXT else _long(text, prompts)
+    try:
+        return parse_prompts(text) if len(text) <= MAX_TEXT else _long(text, prompts)
+    except PromptError as error:
+        # Its line is one of the text that was just made, and says nothing to the user.
+        raise InteropError(
+            error.reason, key if error.key is None else f"{key}, frame {shown(error.key, 20)}"
+        ) from error
 
 
 def _long(text: str, prompts: Mapping[str, str]) -> PromptSchedule:
@@ -74,7 +80,7 @@ def _checked(given: Any, key: str) -> dict[str, str]:
         raise InteropError('it must hold frames and texts, as in {"0": "a cat", "24": "a dog"}.', key)
     for frame, text in given.items():
         if not isinstance(text, str):
-            raise InteropError(f"the prompt of frame {shown(frame, 20)} is {shown(text)!r}, and must be a text.", key)
+            raise InteropError(f"the prompt of frame {shown(frame, 20)} is {told(text)}, and must be a text.", key)
     return {str(frame): text for frame, text in given.items()}
 
 
@@ -83,7 +89,7 @@ def _global(values: Mapping[str, Any], key: str) -> str:
     if given is None:
         return ""
     if not isinstance(given, str):
-        raise InteropError(f"it is {shown(given)!r}, and must be a text.", key)
+        raise InteropError(f"it is {told(given)}, and must be a text.", key)
     return given.replace("--neg", "").strip() if key.endswith("negative") else given.strip()
 
 

@@ -22,7 +22,8 @@ SOAK = settings(
 
 PIECES = st.sampled_from(
     ['"0": "a cat", ', "0:(", ")", "{", "}", "[", '"', "'", "\n", ":", ",", "=", "`", "--neg ", "max_f", "1e999",
-     "null", "seed=1\n", "0: a cat\n", "25: b\n", "translation_z=", "0:(sin(t))", '"rendered_frames": ', '"W": 512', "\ufeff"]
+     "null", "seed=1\n", "0: a cat\n",
+     "25: b\n", "translation_z=", "0:(sin(t))", '"rendered_frames": ', '"W": 512', "\ufeff"]
 )  # fmt: skip
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=12) | PIECES,

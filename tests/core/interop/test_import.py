@@ -64,6 +64,7 @@ def test_a_default_file_is_a_2d_animation():
         "cfg_scale_schedule": "0: (7)",
         "color_coherence": "LAB to frame 0",
         "diffusion_cadence": 2,
+        "full_steps": False,
         "noise_schedule": "0: (0.065)",
         "sampler_name": "euler_ancestral",
         "sampling_mode": "bilinear",
@@ -255,9 +256,16 @@ def test_astrias_block():
     assert found.camera.texts()["translation_z"] == "0:(-0.5)"
     assert found.camera.texts()["rotation_3d_y"] == "0: (0)"
     assert dict(found.settings) == {
-        "diffusion_cadence": 2, "projection": "deforum", "seed": 1, "strength_schedule": "0:(0.50)",
+        "diffusion_cadence": 2, "full_steps": False, "projection": "deforum", "seed": 1,
+        "strength_schedule": "0:(0.50)",
     }  # fmt: skip
     assert found.prompts.text_at(49, 50)[0] == "portrait of a woman with eyes opened"
+
+
+def test_astrias_prompts_may_begin_with_brackets_and_run_over_lines():
+    found = import_animation("0: (calm:1.2) sky\n with birds\n9: (storm)\n20: end")
+    assert (found.kind, found.num_frames) == ("astria", 20)
+    assert found.prompts.text_at(0, 20)[0] == "(calm:1.2) sky with birds"
 
 
 def test_astrias_default_camera():
@@ -282,6 +290,7 @@ WRONG = {
     "another JSON": ('{"nodes": [], "links": []}', "nodes, links"),
     "broken settings": (settings()[:-40], "not valid JSON"),
     "a comma too many": ('{"animation_mode": "3D",}', "line 1"),
+    "one value schedule that is broken": ("0:(sinn(t))", "none of"),
     "one value schedule": ("0:(1.0), 30:(2)", "Value Schedule"),
     "a misspelt function": (settings(zoom="0:(sinn(t))"), "zoom, key 0, column"),
     "an open bracket": (settings(strength_schedule="0:(0.5"), "strength_schedule"),
