@@ -34,6 +34,7 @@ DEFAULT_TEXT = """{
 
 #: Texts that are added to every prompt.
 ADDED_TEXTS = ("positive", "pre_text", "app_text", "style")
+UNUSED_WEIGHT = "1"
 
 
 class Prompts:
@@ -56,6 +57,14 @@ class Prompts:
     def text(self) -> str:
         """The schedule as the user wrote it."""
         return self.schedule.text
+
+    def options(self) -> dict[str, Any]:
+        """What goes with the text, as the user gave it, for run.json; what is not used is left out."""
+        added = self.schedule.additions
+        texts = dict(zip(("negative", *ADDED_TEXTS), (self.schedule.negative, *added.texts), strict=True))
+        weights = {name: schedule.text for name, schedule in added.weights if schedule.text != UNUSED_WEIGHT}
+        given = {name: text for name, text in texts.items() if text} | weights
+        return {"blend": self.blend, **given} | ({"overlap": self.overlap} if self.overlap else {})
 
     def signature(self) -> str:
         """The same for two that say the same at every frame; which CLIP reads it is not part of it."""
@@ -195,7 +204,7 @@ class PromptScheduleNode(io.ComfyNode):
                 *(
                     host.schedule_input(
                         name,
-                        "1",
+                        UNUSED_WEIGHT,
                         f"A number over time, which prompts name between backticks: (cat:`{name}`). Keys in frames.",
                         optional=True,
                         advanced=True,

@@ -447,7 +447,8 @@ class _Job:
             given = self.inputs.get(name, SEED_SCHEDULES.get(name))
             plain[name] = str(getattr(given, "text", given))
         camera = self.inputs.get("camera")
-        return plain | {"prompts": self.prompts.text, "camera": camera.texts() if camera is not None else None}
+        plain |= {"prompts": self.prompts.text, "prompt_options": self.prompts.options()}
+        return plain | {"camera": camera.texts() if camera is not None else None}
 
     def _shaping(self) -> dict[str, Any]:
         """Everything that shapes a picture, as JSON values."""

@@ -240,6 +240,13 @@ def test_prompt_schedule_takes_everything_that_is_added():
     assert linked.result[0].text_at(3, 9, 0)[0] == "6.0"
 
 
+def test_what_goes_with_the_text_can_be_read_in_a_run():
+    added = {"pre_text": "big", "pw_a": "0:(2)", "pw_b": "1"}
+    made = PromptScheduleNode.execute(CountingClip(), "0: a", "smooth", "n", overlap=4, **added).result[0]
+    assert made.options() == {"blend": "smooth", "negative": "n", "pre_text": "big", "pw_a": "0:(2)", "overlap": 4}
+    assert prompts("0: a")[1].options() == {"blend": "linear"}
+
+
 def test_prompt_at_frame_is_what_the_sampler_sees():
     clip, made = prompts("0: a --neg n\n10: ccc --neg n", negative="q")
     positive, negative, text, negative_text = PromptAtFrame.execute(made, 5, 20, 0).result

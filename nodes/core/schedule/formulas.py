@@ -21,6 +21,7 @@ MAX_FORMULAS = 1000
 # A formula between backticks, or a weight's bare name where a weight stands.
 _FILLED = re.compile(r"`([^`]*)`|(?<=:)\s*+(pw_[a-d])(?=\s*\))")
 _WEIGHT = re.compile(r"\bpw_[a-d]\b")
+_NEAR_WEIGHT = re.compile(r"\bpw_?[a-zA-Z0-9]?\b")
 # As long as the name, so that columns in messages stay right.
 _STAND_IN = "(.5)"
 # One animation's texts; a formula is evaluated over all its frames at once.
@@ -102,6 +103,8 @@ def _checked(text: str, key: str | None, line: int | None, place: str) -> None:
     try:
         parse_expression(_WEIGHT.sub(_STAND_IN, text))
     except ExpressionError as error:
+        if _NEAR_WEIGHT.search(_WEIGHT.sub("", text)):
+            place += f"weights are called {WEIGHTS[0]} to {WEIGHTS[-1]}: "
         column = f" (column {error.column} of `{shorten(text)}`)" if error.column else ""
         raise PromptError(f"{place}{error.reason}{column}", key, line) from error
 

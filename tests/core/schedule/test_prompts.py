@@ -196,7 +196,7 @@ def test_a_doubled_key_is_said(caplog):
         ("0: a\n5: b :1 AND c :-1", 2, "5", "add up to 0"),
         ("0: a" + " AND b" * 40, 1, "0", "41 texts are joined"),
         ("0: a\n5: (b:`pw_a+`)", 2, "5", "not a formula"),
-        ("0: a\n5: (b:`pw_e`)", 2, "5", "pw_e"),
+        ("0: a\n5: (b:`pw_e`)", 2, "5", "weights are called pw_a to pw_d: .pw_e. is not known"),
         ("0: `pw_a*sni(t)`", 1, "0", r"did you mean sin.*column 6"),
         ("0: `__import__(1)`", 1, "0", "__import__"),
         ("0: `t.__class__`", 1, "0", "a dot after a name"),
