@@ -13,7 +13,7 @@ from typing import TypeVar
 import numpy as np
 
 from .easing import INTERPOLATIONS, interpolate
-from .errors import ExpressionError, ScheduleError
+from .errors import ExpressionError, ScheduleError, shorten
 from .expression import Expression, parse_expression
 from .keys import KeyTime, Timing, parse_key
 from .scan import scan
@@ -231,7 +231,7 @@ def _placed(keys: Sequence[tuple[KeyTime, int, _T]], timing: Timing, name: str) 
         more = f" (and {len(outside) - 1} more)" if len(outside) > 1 else ""
         log.warning(
             "%s: key %s is frame %.0f, outside the animation's frames 0 to %d, and is left out%s.",
-            name or "Schedule", everything[first][0].text, first, timing.max_f, more,
+            name or "Schedule", shorten(everything[first][0].text), first, timing.max_f, more,
         )  # fmt: skip
     if not inside:
         after = [position for position in outside if position >= 0]
