@@ -1,5 +1,7 @@
 """Prompt schedules on ComfyUI's own text encoders: what they give is blended, composed and sampled whole."""
 
+import json
+
 import pytest
 
 pytestmark = pytest.mark.comfyui
@@ -118,3 +120,43 @@ class TestRealModels:
         assert real[name]["no sub-seed"]
         assert real[name]["half"]
         assert real[name]["full"] < 1e-5
+
+
+def test_a_frames_prompt_feeds_comfyuis_own_sampler(rendering):
+    made = {
+        "1": {"class_type": "FramedriftProceduralModel", "inputs": {}},
+        "2": {
+            "class_type": "FramedriftPromptSchedule",
+            "inputs": {"clip": ["1", 1], "text": "0: a red sky :2 AND a `pw_a` sea\n9: green hills", "blend": "smooth"}
+            | {"negative": "", "pw_a": "0:(0), 9:(1)", "overlap": 4, "style": "ink of {prompt}"},
+        },
+        "3": {
+            "class_type": "FramedriftPromptAtFrame",
+            "inputs": {"prompts": ["2", 0], "frame": 8, "num_frames": 12, "seed": 0},
+        },
+        "4": {"class_type": "EmptyImage", "inputs": {"width": 64, "height": 64, "batch_size": 1, "color": 0}},
+        "5": {"class_type": "VAEEncode", "inputs": {"pixels": ["4", 0], "vae": ["1", 2]}},
+        "6": {
+            "class_type": "KSampler",
+            "inputs": {"model": ["1", 0], "positive": ["3", 0], "negative": ["3", 1], "latent_image": ["5", 0]}
+            | {"seed": 1, "steps": 2, "cfg": 3.0, "sampler_name": "euler", "scheduler": "normal", "denoise": 1.0},
+        },
+        "7": {"class_type": "VAEDecode", "inputs": {"samples": ["6", 0], "vae": ["1", 2]}},
+        "8": {"class_type": "SaveImage", "inputs": {"images": ["7", 0], "filename_prefix": "frame"}},
+        "9": {"class_type": "PreviewAny", "inputs": {"source": ["3", 2]}},
+    }
+    shown = rendering.queue(made)
+    assert shown["8"]["images"]
+    said = shown["9"]["text"][0]
+    assert said.startswith("0.844 ink of a red sky :2 AND ink of a 0.8888")
+    assert said.endswith("| 0.156 ink of green hills")
+
+
+def test_seeds_and_sub_seeds_from_schedules_in_the_sampler(rendering, flight_prompt):
+    flight_prompt["3"]["inputs"] |= {"seed_behavior": "schedule", "seed_schedule": "0:(5), 3:(8)", "run_name": "seeds"}
+    flight_prompt["3"]["inputs"] |= {"subseed_schedule": "0:(1)", "subseed_strength_schedule": "0:(0), 3:(0.3)"}
+    rendering.queue(flight_prompt)
+    lines = next((rendering.base / "output" / "framedrift").glob("seeds_*/journal.jsonl")).read_text().splitlines()
+    entries = [json.loads(line) for line in lines]
+    assert [entry["seed"] for entry in entries] == [5, 6, 7, 8]
+    assert [entry.get("subseed_strength") for entry in entries] == [None, pytest.approx(0.1), pytest.approx(0.2), 0.3]
