@@ -6,8 +6,9 @@ import re
 from typing import Any
 
 from .defaults import DEFAULTS
-from .deforum import CAMERA_2D, CAMERA_3D, import_deforum, said_nowhere
+from .deforum import import_deforum, said_nowhere
 from .model import MAPPED, MAX_FRAMES, ImportedAnimation, InteropError, Log
+from .motion import CAMERA_2D, CAMERA_3D
 
 _SETTING = re.compile(r"[ \t]*([A-Za-z_][A-Za-z0-9_]{0,60})[ \t]*=(.*)")
 _PROMPT = re.compile(r"[ \t]*(\d{1,9})[ \t]*:(.*)")

@@ -53,6 +53,14 @@ _OTHERS = {
     "n_batch": _WEBUI,
     "precision": _WEBUI,
 }
+_OTHERS |= dict.fromkeys(
+    ("make_grid", "grid_rows", "filename_format", "show_sample_per_step", "max_video_frames", "path_name_modifier",
+     "use_manual_settings", "render_steps", "override_settings_with_file", "custom_settings_file", "bit_depth_output"),
+    _FILES,
+)  # fmt: skip
+_OTHERS |= dict.fromkeys(("output_format", "ffmpeg_location", "ffmpeg_crf", "ffmpeg_preset", "ffmpeg_outdir"), _VIDEO)
+_OTHERS |= {"C": "describes the model to the notebook", "f": "describes the model to the notebook"}
+_OTHERS |= {"save_gen_info_as_srt": _VIDEO, "save_gen_info_as_srt_params": _VIDEO}
 _OTHER_PREFIXES = {
     "r_upscale_": "enlarges the finished frames with another model",
     "frame_interpolation_": "makes more frames of the finished ones with another model",
@@ -148,6 +156,15 @@ _GATED: dict[str, tuple[Callable[[Values], bool], str]] = {
     **dict.fromkeys(("optical_flow_cadence", "cadence_flow_factor_schedule"), _FLOW),
     **dict.fromkeys(("optical_flow_redo_generation", "redo_flow_factor_schedule"), _REDO),
     **dict.fromkeys(("amount_schedule", "kernel_schedule", "sigma_schedule", "threshold_schedule"), _UNSHARP),
+    **dict.fromkeys(
+        ("prompt_weighting", "normalize_prompt_weights", "log_weighted_subprompts"),
+        (_switch("prompt_weighting"), "prompts are weighted by brackets here, as in (cat:1.2)"),
+    ),
+    **dict.fromkeys(
+        ("interpolate_key_frames", "interpolate_x_frames"),
+        (lambda values: _value("animation_mode", values) == "Interpolation", "prompts blend from key to key"),
+    ),
+    "ddim_eta": (_switch("ddim_eta"), "the sampler keeps its own eta"),
     "tiling": (_switch("tiling"), "the sampler makes no seamless tiles"),
     "color_force_grayscale": (_switch("color_force_grayscale"), "frames keep their colours here"),
     "color_coherence_image_path": (

@@ -13,8 +13,8 @@ from ..schedule.keys import Timing
 from ..schedule.prompts import Additions, split_negative
 from . import names
 from .defaults import DEFAULTS
-from .deforum import LAB, OWN_KEY
 from .model import SamplerSettings, schedule_from_values
+from .sampling import LAB, OWN_KEY
 
 _PADDINGS = {"replicate": "border", "reflect": "reflection", "zeros": "zeros"}
 _SAME = ("seed", "seed_behavior", "seed_iter_N", "diffusion_cadence")

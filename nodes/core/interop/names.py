@@ -23,7 +23,13 @@ _SAMPLERS = {
     "DDPM": "ddpm",
 }
 _NEAREST = {"PLMS": ("ipndm", "normal"), "Restart": ("heun", "karras")}
-_NOTEBOOK = {"klms": "lms", "dpm2": "dpm_2", "dpm2_ancestral": "dpm_2_ancestral", "plms": "ipndm"}
+_NOTEBOOK = {
+    "klms": "lms",
+    "dpm2": "dpm_2",
+    "dpm2_ancestral": "dpm_2_ancestral",
+    "plms": "ipndm",
+    "dpmpp_2s_a": "dpmpp_2s_ancestral",
+}
 _SCHEDULERS = {
     "automatic": "normal",
     "normal": "normal",

@@ -140,6 +140,23 @@ def test_older_names_and_types():
     assert report.status("cn_2_weight") == "no effect in the original"
 
 
+def test_a_notebooks_file_from_before_the_webui():
+    found = import_animation(
+        json.dumps(
+            {"W": 448, "H": 704, "animation_mode": "3D", "max_frames": 9, "fov": 40, "near_plane": 200,
+             "far_plane": 9999, "sampler": "klms", "scale": 7.5, "ddim_eta": 0.0, "C": 4, "f": 8, "make_grid": False,
+             "prompts": ["x", "y"], "animation_prompts": {"0": "a fox"}, "color_coherence": "Match Frame 0 HSV",
+             "save_samples": True}
+        )
+    )  # fmt: skip
+    assert found.size == (704, 448)
+    assert found.camera.texts()["fov"] == "0:(40.0)"
+    assert (found.settings["sampler_name"], found.settings["cfg_scale_schedule"]) == ("lms", "0:(7.5)")
+    assert found.prompts.text_at(0, 9)[0] == "a fox"
+    assert found.report.status("color_coherence") == "approximated"
+    assert "unknown" not in {entry.status for entry in found.report.values()}
+
+
 def test_the_forge_forks_additions():
     found = imported(
         animation_mode="3D", sampler="DPM++ 2M", scheduler="Karras", distilled_cfg_scale_schedule="0: (3.5)",
