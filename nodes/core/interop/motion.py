@@ -21,6 +21,7 @@ _PADDINGS = {"border": "replicate", "reflection": "reflect", "zeros": "zeros"}
 
 
 def read_camera(reader: Reader) -> tuple[Camera2D | Camera3D, str]:
+    """(camera, how prompts blend) by animation_mode. Raises InteropError or ScheduleError, naming the key."""
     mode = reader.get("animation_mode")
     known = ("2D", "3D", "Video Input", "Interpolation", "None")
     if mode not in known:
@@ -43,6 +44,7 @@ def read_camera(reader: Reader) -> tuple[Camera2D | Camera3D, str]:
 
 
 def camera_3d(reader: Reader) -> Camera3D:
+    """The 3D camera, with the projection, border and sampling that go with it."""
     moves = {key: moved(reader, key) for key in CAMERA_3D}
     fov = reader.schedule("fov_schedule")
     checked(reader, fov, "fov_schedule", lambda values: (values <= 0) | (values >= 180), "between 0 and 180 degrees")
@@ -62,6 +64,7 @@ def camera_3d(reader: Reader) -> Camera3D:
 
 
 def camera_2d(reader: Reader) -> Camera2D:
+    """The 2D camera, with its border."""
     moves = {key: moved(reader, key) for key in CAMERA_2D}
     checked(reader, moves["zoom"], "zoom", lambda values: values <= 0, "above 0")
     for key in (*CAMERA_3D[2:], *_VIEW, *_DEPTH):
@@ -75,6 +78,7 @@ def camera_2d(reader: Reader) -> Camera2D:
 
 
 def moved(reader: Reader, key: str) -> Schedule:
+    """A camera schedule that has a value at every frame."""
     schedule = reader.schedule(key)
     reader.sampled(schedule)
     reader.say(key, MAPPED, "the camera's schedule of this name.")
@@ -82,6 +86,7 @@ def moved(reader: Reader, key: str) -> Schedule:
 
 
 def checked(reader: Reader, schedule: Schedule, key: str, wrong: Any, right: str) -> None:
+    """Raises InteropError at the first frame whose value is wrong."""
     values = reader.sampled(schedule)
     frames = np.flatnonzero(wrong(values))
     if frames.size:
@@ -90,6 +95,7 @@ def checked(reader: Reader, schedule: Schedule, key: str, wrong: Any, right: str
 
 
 def read_depth(reader: Reader) -> None:
+    """What is said of depth and aspect, which no setting takes."""
     if effects.is_on(reader.get("use_depth_warping")):
         link = "link Load Depth Model to the sampler's depth_model"
         reader.say("use_depth_warping", APPROXIMATED, f"{link}; without one the scene is a plane.")

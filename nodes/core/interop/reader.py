@@ -24,27 +24,33 @@ class Reader:
         self.num_frames, self.fps, self.seed = 1, 15.0, 0
 
     def get(self, key: str) -> Any:
+        """The file's value, or what its absence or null stands for."""
         value = self.values.get(key)
         return self.defaults.get(key, DEFAULTS.get(key)) if value is None else value
 
     def wanted(self, *keys: str) -> bool:
+        """Whether a setting made of these keys goes into the settings."""
         return self.complete or any(key in self.values for key in keys)
 
     def say(self, key: str, status: str, sentence: str) -> None:
+        """An entry for a key of the file; the first word stands."""
         if key in self.values:
             self.log.add(key, status, sentence)
 
     def whole(self, key: str, low: float, high: float) -> int:
+        """A whole number within bounds."""
         found = whole(self.get(key), key, low, high)
         self.say(key, MAPPED, f"it is {found}.")
         return found
 
     def number(self, key: str, low: float, high: float) -> float:
+        """A number within bounds."""
         found = number(self.get(key), key, low, high)
         self.say(key, MAPPED, f"it is {found:g}.")
         return found
 
     def side(self, key: str) -> int:
+        """Width or height, cut to a multiple of 8."""
         asked = whole(self.get(key), key, 64, 8192)
         found = asked - asked % 8
         cut = asked != found
@@ -54,6 +60,7 @@ class Reader:
         return found
 
     def choice(self, key: str, choices: Mapping[Any, Any]) -> Any:
+        """What one of the allowed values stands for."""
         value = self.get(key)
         if not isinstance(value, str | bool | None) or value not in choices:
             listed = ", ".join(str(choice) for choice in choices)
@@ -63,6 +70,7 @@ class Reader:
     # ---------------------------------------------------------------- schedules
 
     def schedule(self, key: str) -> Schedule:
+        """A schedule out of a text, a number or a schedule."""
         value = self.get(key)
         if isinstance(value, bool) or not isinstance(value, str | int | float | Schedule):
             raise InteropError(f"it is {told(value)}, and must be a schedule such as 0:(1.0), 30:(2.0).", key)
@@ -71,6 +79,7 @@ class Reader:
         return as_schedule(value, key)
 
     def sampled(self, schedule: Schedule) -> np.ndarray:
+        """Its value at every frame."""
         return schedule.sample(self.num_frames, self.seed, self.fps)
 
     def set_schedule(self, key: str, name: str | None = None) -> None:

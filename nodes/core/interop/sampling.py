@@ -26,6 +26,7 @@ _SEED_RANGE = 2**64
 
 
 def read_seed(reader: Reader) -> None:
+    """The seed; -1 leaves the sampler its own. Raises InteropError where it is none."""
     seed = whole(reader.get("seed"), "seed", -1, _SEED_RANGE - 1)
     if seed >= 0:
         reader.seed = seed
@@ -37,6 +38,7 @@ def read_seed(reader: Reader) -> None:
 
 
 def read_sampling(reader: Reader) -> None:
+    """Strength, guidance, steps, sampler, cadence, seeds and noise, into the settings."""
     # A frame is given its share of the steps there, whatever the sampler's widget says.
     reader.settings["full_steps"] = False
     reader.set_schedule("strength_schedule")
@@ -59,6 +61,7 @@ def read_sampling(reader: Reader) -> None:
 
 
 def read_steps(reader: Reader) -> None:
+    """Steps from `steps`, or from `steps_schedule` where that is switched on."""
     scheduled = effects.is_on(reader.get("enable_steps_scheduling"))
     if scheduled:
         reader.set_schedule("steps_schedule")
@@ -70,6 +73,7 @@ def read_steps(reader: Reader) -> None:
 
 
 def read_sampler(reader: Reader) -> None:
+    """ComfyUI's sampler and scheduler for the WebUI's names; an unknown one is left out."""
     label = reader.get("sampler")
     if isinstance(label, int) and not isinstance(label, bool):
         label = names.NUMBERED[label] if 0 <= label < len(names.NUMBERED) else None
@@ -107,6 +111,7 @@ def read_sampler(reader: Reader) -> None:
 
 
 def read_seeds(reader: Reader) -> None:
+    """How seeds go on, and the sub-seeds where they are switched on."""
     behaviors = ("iter", "fixed", "random", "ladder", "alternate", "schedule")
     behavior = reader.choice("seed_behavior", {name: name for name in behaviors})
     if reader.wanted("seed_behavior"):
@@ -132,6 +137,7 @@ def read_seeds(reader: Reader) -> None:
 
 
 def read_coherence(reader: Reader) -> None:
+    """Colour matching; a missing legacy_colormatch means true."""
     value = reader.get("color_coherence")
     kind = value.removeprefix("Match Frame 0 ") if isinstance(value, str) else value
     if kind not in ("None", "LAB", "HSV", "RGB", "Video Input", "Image", None, False):
