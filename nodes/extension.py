@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from . import cadence, camera, demo, depth, prompt, sampler, schedule, video, warp
+from . import cadence, camera, demo, depth, interop, prompt, sampler, schedule, video, warp
 from .host import ComfyExtension, io
 
 # In the order in which a workflow uses them.
-_MODULES = (schedule, prompt, camera, depth, warp, sampler, cadence, video, demo)
+_MODULES = (schedule, prompt, camera, interop, depth, warp, sampler, cadence, video, demo)
 
 NODES: list[type[io.ComfyNode]] = [node for module in _MODULES for node in module.NODES]
 

@@ -88,11 +88,13 @@ def to_mask(mask: torch.Tensor) -> torch.Tensor:
 
 
 def schedule_input(id: str, default: str | float, tooltip: str, **options: Any) -> Any:  # noqa: A002 - ComfyUI's name
-    """A schedule string in a text widget, which also takes a link: a Value Schedule, a float or an int."""
+    """A schedule string in a text widget, which also takes a link: a Value Schedule, a float (one, or a list of one a
+    frame), an int or a curve.
+    """
     from . import sockets
 
     widget = io.String.Input(id, default=str(default), tooltip=tooltip, **options)
-    return io.MultiType.Input(widget, types=[sockets.Schedule, io.Float, io.Int])
+    return io.MultiType.Input(widget, types=[sockets.Schedule, io.Float, io.Int, io.Curve])
 
 
 # ---------------------------------------------------------------- sampling
@@ -147,12 +149,15 @@ def sample(
     sampler_name: str,
     denoise_mask: torch.Tensor | None = None,
     callback: Callable[[int, torch.Tensor, torch.Tensor, int], None] | None = None,
+    subseed: int = 0,
+    subseed_strength: float = 0.0,
 ) -> torch.Tensor:
     """Noises `latent` to sigmas[0] and samples it along `sigmas`; returns a latent of the same shape.
 
     `denoise_mask` (B, 1, h, w) at the latent's size: 1 takes part in every step, m in the last floor(m n) of n, 0 in
     none (core.feedback.masks.stepwise_mask). `callback(step, x0, x, total)` follows every step. The noise depends on
-    `seed` and the latent's shape alone and is that of the stock KSampler; no global generator is reseeded.
+    the seeds and the latent's shape alone; with a `subseed_strength` of 0 it is that of the stock KSampler, otherwise
+    it is turned towards the noise of `subseed` (core.feedback.noise). No global generator is reseeded.
     """
     if not IN_COMFYUI:
         from .headless import sampling
@@ -168,14 +173,16 @@ def sample(
             sampler_name=sampler_name,
             denoise_mask=denoise_mask,
             callback=callback,
+            subseed=subseed,
+            subseed_strength=subseed_strength,
         )
     import comfy.sample
     import comfy.samplers
 
+    from .core.feedback.noise import initial_noise
+
     latent = comfy.sample.fix_empty_latent_channels(model, latent)
-    noise = torch.randn(
-        latent.shape, dtype=torch.float32, device="cpu", generator=torch.Generator().manual_seed(seed)
-    ).to(latent.dtype)
+    noise = initial_noise(tuple(latent.shape), seed, subseed, subseed_strength).to(latent.dtype)
     if denoise_mask is not None:
         model = with_stepwise_masks(model)
     return comfy.sample.sample_custom(

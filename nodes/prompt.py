@@ -1,4 +1,4 @@
-"""Prompt Schedule: what to paint when."""
+"""Prompt Schedule: what to paint when. Prompt at Frame: its text and conditioning at one frame."""
 
 from __future__ import annotations
 
@@ -10,7 +10,16 @@ from typing import Any
 
 from . import host, sockets
 from .core.errors import FramedriftError
-from .core.schedule import BLENDS, PromptSchedule, blend_conditionings, parse_prompts
+from .core.schedule import (
+    BLENDS,
+    WEIGHTS,
+    PromptSchedule,
+    blend_conditionings,
+    compose_conditionings,
+    composition,
+    named_weights,
+    parse_prompts,
+)
 from .host import io
 
 #: How many texts' conditionings are kept at most: those of SDXL take some 0.7 MB each.
@@ -23,6 +32,11 @@ DEFAULT_TEXT = """{
 }"""
 
 
+#: Texts that are added to every prompt.
+ADDED_TEXTS = ("positive", "pre_text", "app_text", "style")
+UNUSED_WEIGHT = "1"
+
+
 class Prompts:
     """A prompt schedule and the CLIP that reads it.
 
@@ -30,13 +44,13 @@ class Prompts:
     whose formulas change its text at every frame takes no more memory for a longer animation.
     """
 
-    def __init__(self, clip: Any, schedule: PromptSchedule, blend: str = "linear"):
+    def __init__(self, clip: Any, schedule: PromptSchedule, blend: str = "linear", overlap: int = 0):
         if clip is None:
             raise FramedriftError(
                 "clip is empty. If it comes from a checkpoint loader, the checkpoint holds no text encoder: load one "
                 "with CLIPLoader and link that."
             )
-        self.clip, self.schedule, self.blend = clip, schedule, blend
+        self.clip, self.schedule, self.blend, self.overlap = clip, schedule, blend, overlap
         self._encoded: OrderedDict[str, list] = OrderedDict()
 
     @property
@@ -44,14 +58,29 @@ class Prompts:
         """The schedule as the user wrote it."""
         return self.schedule.text
 
+    def options(self) -> dict[str, Any]:
+        """What goes with the text, as the user gave it, for run.json; what is not used is left out."""
+        added = self.schedule.additions
+        texts = dict(zip(("negative", *ADDED_TEXTS), (self.schedule.negative, *added.texts), strict=True))
+        weights = {name: schedule.text for name, schedule in added.weights if schedule.text != UNUSED_WEIGHT}
+        given = {name: text for name, text in texts.items() if text} | weights
+        return {"blend": self.blend, **given} | ({"overlap": self.overlap} if self.overlap else {})
+
     def signature(self) -> str:
         """The same for two that say the same at every frame; which CLIP reads it is not part of it."""
-        said = json.dumps(["prompts", 1, self.schedule.text, self.schedule.negative, self.blend])
-        return hashlib.sha256(said.encode()).hexdigest()
+        said = ["prompts", 1, self.schedule.text, self.schedule.negative, self.blend]
+        added = self.schedule.additions
+        texts = (*added.texts, self.schedule.text, self.schedule.negative)
+        named = frozenset().union(*(named_weights(text) for text in texts))
+        weights = [[name, repr(schedule)] for name, schedule in added.weights if name in named]
+        overlap = 0 if self.blend == "hold" else self.overlap
+        if any(added.texts) or weights or overlap:
+            said += [*added.texts, weights, overlap]
+        return hashlib.sha256(json.dumps(said).encode()).hexdigest()
 
     def text_at(self, frame: int, num_frames: int, seed: int) -> tuple[str, str]:
         """(positive, negative) of a frame, for people and journals: `0.75 a cat | 0.25 a dog` where two are blended."""
-        mix = self.schedule.mix_at(frame, num_frames, seed, self.blend)
+        mix = self._mix(frame, num_frames, seed)
         positive, negative = (_joined([(weight, pair[side]) for weight, pair in mix]) for side in (0, 1))
         return positive, negative
 
@@ -64,8 +93,8 @@ class Prompts:
         each text, and may raise.
         """
         needed: dict[str, None] = {}
-        for pair in self.schedule.texts(frames, num_frames, seed, self.blend):
-            needed.update(dict.fromkeys(pair))
+        for positive, negative in self.schedule.texts(frames, num_frames, seed, self.blend, self.overlap):
+            needed.update(dict.fromkeys((*(text for _, text in composition(positive)), negative)))
         for text in list(needed)[:KEPT_TEXTS]:
             if interrupted is not None:
                 interrupted()
@@ -73,12 +102,27 @@ class Prompts:
 
     def at(self, frame: int, num_frames: int, seed: int) -> tuple[list, list, tuple[str, str]]:
         """(positive conditioning, negative conditioning, `text_at`) of a frame."""
-        mix = self.schedule.mix_at(frame, num_frames, seed, self.blend)
-        positive, negative = (
-            blend_conditionings([(weight, self._conditioning(text)) for text, weight in _by_text(mix, side).items()])
-            for side in (0, 1)
+        mix = self._mix(frame, num_frames, seed)
+        positive = self._composed([(weight, composition(text)) for text, weight in _by_text(mix, 0).items()])
+        negative = blend_conditionings(
+            [(weight, self._conditioning(text)) for text, weight in _by_text(mix, 1).items()]
         )
         return positive, negative, self.text_at(frame, num_frames, seed)
+
+    def _mix(self, frame: int, num_frames: int, seed: int):
+        return self.schedule.mix_at(frame, num_frames, seed, self.blend, self.overlap)
+
+    def _composed(self, parts: list[tuple[float, tuple[tuple[float, str], ...]]]) -> list:
+        """Texts without AND are blended; where one has it, all of them stand side by side with their strengths."""
+        if all(len(texts) == 1 for _, texts in parts):
+            return blend_conditionings([(weight, self._conditioning(texts[0][1])) for weight, texts in parts])
+        strengths: dict[str, float] = {}
+        for weight, texts in parts:
+            # One key's weights count among themselves; between keys the blend alone decides.
+            share = weight / sum(strength for strength, _ in texts) if len(parts) > 1 else 1.0
+            for strength, text in texts:
+                strengths[text] = strengths.get(text, 0.0) + share * strength
+        return compose_conditionings([(strength, self._conditioning(text)) for text, strength in strengths.items()])
 
     def _conditioning(self, text: str) -> list:
         if text not in self._encoded:
@@ -136,7 +180,8 @@ class PromptScheduleNode(io.ComfyNode):
                     "blend",
                     options=list(BLENDS),
                     default="linear",
-                    tooltip="Between two keys: linear goes evenly from one text to the next, hold keeps the earlier.",
+                    tooltip="Between two keys: linear goes evenly from one text to the next, hold keeps the earlier, "
+                    "smooth starts and ends slowly.",
                 ),
                 io.String.Input(
                     "negative",
@@ -144,6 +189,37 @@ class PromptScheduleNode(io.ComfyNode):
                     multiline=True,
                     dynamic_prompts=False,
                     tooltip="Added to the negative prompt of every frame, behind what --neg gives there.",
+                ),
+                _added_text(
+                    "positive",
+                    "Put before the prompt of every frame, with a blank between: Deforum's animation_prompts_positive.",
+                ),
+                _added_text("pre_text", "Put before the prompt of every frame, behind positive, with a blank between."),
+                _added_text("app_text", "Put behind the prompt of every frame, with a blank between."),
+                _added_text(
+                    "style",
+                    "A style for every frame: a text with {prompt} where the prompt goes, or one to put behind it with "
+                    "a comma. What stands behind --neg in it joins the negative prompt.",
+                ),
+                *(
+                    host.schedule_input(
+                        name,
+                        UNUSED_WEIGHT,
+                        f"A number over time, which prompts name between backticks: (cat:`{name}`). Keys in frames.",
+                        optional=True,
+                        advanced=True,
+                    )
+                    for name in WEIGHTS
+                ),
+                io.Int.Input(
+                    "overlap",
+                    default=0,
+                    min=0,
+                    max=100_000,
+                    step=1,
+                    optional=True,
+                    tooltip="Frames around each key, half of them before it, in which its text takes over; outside of "
+                    "them a text holds. 0 blends all the way from key to key.",
                 ),
             ],
             outputs=[sockets.Prompts.Output("prompts", tooltip="For the Frame Feedback Sampler.")],
@@ -156,15 +232,90 @@ class PromptScheduleNode(io.ComfyNode):
             return problem
         try:
             if kwargs.get("text") is not None:
-                parse_prompts(kwargs["text"], kwargs.get("negative") or "")
+                _read(**{name: value for name, value in kwargs.items() if value is not None})
         except FramedriftError as error:
             return str(error)
         return True
 
     @classmethod
-    def execute(cls, clip, text, blend, negative):
+    def execute(cls, clip, text, blend, negative, **added):
         """Reads the text; encoding waits until a sampler says which frames it needs."""
-        return io.NodeOutput(Prompts(clip, parse_prompts(text, negative), blend))
+        return io.NodeOutput(Prompts(clip, _read(text, negative, **added), blend, added.get("overlap") or 0))
 
 
-NODES = [PromptScheduleNode]
+def _added_text(name: str, tooltip: str) -> Any:
+    return io.String.Input(
+        name, default="", multiline=True, dynamic_prompts=False, optional=True, advanced=True, tooltip=tooltip
+    )
+
+
+def _read(text: str, negative: str = "", **given: Any) -> PromptSchedule:
+    texts = {name: given[name] for name in ADDED_TEXTS if given.get(name) is not None}
+    weights = {name: given[name] for name in WEIGHTS if given.get(name) is not None}
+    return parse_prompts(text, negative, **texts, weights=weights)
+
+
+class PromptAtFrame(io.ComfyNode):
+    """One frame of a prompt schedule."""
+
+    @classmethod
+    def define_schema(cls):
+        """What the node shows."""
+        return io.Schema(
+            node_id="FramedriftPromptAtFrame",
+            display_name="Prompt at Frame",
+            category="Framedrift/prompt",
+            description="The conditioning and the text of one frame of a Prompt Schedule, blended as the sampler "
+            "blends them: for ComfyUI's own samplers, and for graphs that loop by themselves.",
+            search_aliases=[
+                "deforum prompts",
+                "animation_prompts",
+                "prompt schedule single",
+                "prompt schedule frame",
+                "prompt travel",
+                "conditioning schedule",
+            ],
+            inputs=[
+                sockets.Prompts.Input("prompts", tooltip="What to paint when: from Prompt Schedule."),
+                io.Int.Input(
+                    "frame", default=0, min=0, max=1_000_000, step=1, tooltip="Which frame of the animation; from 0."
+                ),
+                io.Int.Input(
+                    "num_frames",
+                    default=120,
+                    min=1,
+                    max=100_000,
+                    step=1,
+                    tooltip="Length of the animation in frames, for keys and formulas with max_f.",
+                ),
+                io.Int.Input(
+                    "seed",
+                    default=0,
+                    min=0,
+                    max=0xFFFFFFFFFFFFFFFF,
+                    step=1,
+                    control_after_generate=False,
+                    tooltip="What s stands for in formulas.",
+                ),
+            ],
+            outputs=[
+                io.Conditioning.Output("positive", tooltip="For a sampler's positive input."),
+                io.Conditioning.Output("negative", tooltip="For a sampler's negative input."),
+                io.String.Output("text", tooltip="The prompt; where two are blended, both with their weights."),
+                io.String.Output("negative_text", tooltip="The negative prompt, likewise."),
+            ],
+        )
+
+    @classmethod
+    def validate_inputs(cls, **kwargs):
+        """Bounds."""
+        return host.check_bounds(cls, kwargs) or True
+
+    @classmethod
+    def execute(cls, prompts, frame, num_frames, seed):
+        """Encodes what this frame needs, and nothing else."""
+        positive, negative, (text, negative_text) = prompts.at(frame, num_frames, seed)
+        return io.NodeOutput(positive, negative, text, negative_text)
+
+
+NODES = [PromptScheduleNode, PromptAtFrame]

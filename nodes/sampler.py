@@ -11,7 +11,7 @@ from . import host, sockets
 from .core.errors import FramedriftError
 from .host import io
 
-SEED_BEHAVIORS = ["iter", "fixed", "ladder", "alternate", "random"]
+SEED_BEHAVIORS = ["iter", "fixed", "ladder", "alternate", "random", "schedule"]
 COHERENCES = {"none": "none", "LAB to frame 0": "lab"}
 RUN_FOLDER = "framedrift"
 SIZE_STEP = 8
@@ -20,6 +20,12 @@ SCHEDULES = {
     "steps_schedule": "steps",
     "cfg_scale_schedule": "cfg",
     "noise_schedule": "noise",
+}
+#: Schedules that an older prompt does not have, and what they are then. Deforum's defaults.
+SEED_SCHEDULES = {
+    "seed_schedule": '0:(s), 1:(-1), "max_f-2":(-1), "max_f-1":(s)',
+    "subseed_schedule": "0:(1)",
+    "subseed_strength_schedule": "0:(0)",
 }
 
 
@@ -63,7 +69,7 @@ class FrameFeedbackSampler(io.ComfyNode):
         """Runs the loop to its end, or to where it is interrupted."""
         from .core.feedback import animate
 
-        job = _Job(inputs, cls.hidden)
+        job = _Job(with_settings(cls, inputs), cls.hidden)
         with job.open_run() as run:
             left = [plan for plan in job.plans if plan.frame > run.last_index]
             if left:
@@ -161,7 +167,7 @@ def _inputs() -> list:
             default="iter",
             tooltip="The seed of the following "
             "diffused frames: iter adds one every seed_iter_N frames, fixed keeps it, ladder and alternate "
-            "step up and down, random draws them from the seed.",
+            "step up and down, random draws them from the seed, schedule takes them from seed_schedule.",
         ),
         io.Int.Input(
             "seed_iter_N",
@@ -272,7 +278,57 @@ def _inputs() -> list:
             tooltip="What a new run's folder is called, or with named run "
             "which one is meant (animation_00001). Lies in output/framedrift.",
         ),
+        text(
+            "seed_schedule",
+            SEED_SCHEDULES["seed_schedule"],
+            "The seeds over time where seed_behavior is schedule, truncated to whole numbers; s is the seed above, and "
+            "-1 draws one from it.",
+            optional=True,
+            advanced=True,
+        ),
+        text(
+            "subseed_schedule",
+            SEED_SCHEDULES["subseed_schedule"],
+            "A second seed over time, whose noise is mixed into that of the first; -1 draws one.",
+            optional=True,
+            advanced=True,
+        ),
+        text(
+            "subseed_strength_schedule",
+            SEED_SCHEDULES["subseed_strength_schedule"],
+            "How far the noise is turned towards that of the second seed, 0 to 1; 0 is not at all.",
+            optional=True,
+            advanced=True,
+        ),
+        sockets.Settings.Input(
+            "settings",
+            optional=True,
+            tooltip="From Import Animation: what is set there takes the place of the widget of the same name.",
+        ),
     ]
+
+
+def with_settings(cls: Any, inputs: dict[str, Any]) -> dict[str, Any]:
+    """The inputs with those that a settings bundle names in place of the widgets', checked as if they were typed."""
+    given = inputs.get("settings")
+    merged = {name: value for name, value in inputs.items() if name != "settings"}
+    if given is None:
+        return merged
+    declared = cls.INPUT_TYPES()
+    kinds = {name: kind for group in ("required", "optional") for name, (kind, *_) in declared.get(group, {}).items()}
+    own = {
+        name for name, kind in kinds.items() if set(kind.split(",")) & {"INT", "FLOAT", "STRING", "BOOLEAN", "COMBO"}
+    }
+    for name, value in given.items():
+        if name not in own:
+            raise FramedriftError(f"settings: {name} is no setting of the sampler; it knows {', '.join(sorted(own))}.")
+        if (kinds[name] == "BOOLEAN") != isinstance(value, bool):
+            raise FramedriftError(f"settings: {name} is {value!r}, and must be {kinds[name].split(',')[0].lower()}.")
+    merged |= given
+    problem = host.check_bounds(cls, merged) or _problem(merged)
+    if problem:
+        raise FramedriftError(f"settings: {problem}")
+    return merged
 
 
 def ensure_room(path: Path, frames: int, size: tuple[int, int]) -> None:
@@ -292,7 +348,7 @@ def _problem(given: dict[str, Any]) -> str | None:
         for name in ("width", "height"):
             if given.get(name) is not None:
                 _check_multiple(name, given[name], SIZE_STEP)
-        for name in SCHEDULES:
+        for name in (*SCHEDULES, *SEED_SCHEDULES):
             if isinstance(given.get(name), str):
                 as_schedule(given[name], name)
         if given.get("run_name") is not None:
@@ -316,7 +372,7 @@ class _Job:
     def __init__(self, inputs: dict[str, Any], hidden: Any) -> None:
         from .core.cadence import diffused_frames
         from .core.feedback import LoopSettings, Schedules, cut_frames, plan_frames
-        from .core.schedule import as_schedule, seed_sequence
+        from .core.schedule import as_schedule
         from .core.warp import WarpSettings
 
         self.inputs, self.hidden = inputs, hidden
@@ -335,9 +391,10 @@ class _Job:
         }
         cadence = diffused_frames(self.num_frames, inputs["diffusion_cadence"])
         indices = sorted({*cadence, *cut_frames(sampled["strength"])})
-        seeds = seed_sequence(inputs["seed_behavior"], self.seed, len(indices), inputs["seed_iter_N"])
+        seeds, (subseed_strength, subseeds) = self._seeds(indices)
         texts = [self.prompts.text_at(frame, self.num_frames, self.seed) for frame in indices]
-        self.plans = plan_frames(indices, Schedules(**sampled), seeds, texts)
+        schedules = Schedules(**sampled, subseed_strength=subseed_strength)
+        self.plans = plan_frames(indices, schedules, seeds, texts, subseeds)
         self.settings = LoopSettings(
             warp=WarpSettings(
                 inputs["projection"], inputs["near"], inputs["far"], inputs["border"], inputs["sampling_mode"]
@@ -346,6 +403,31 @@ class _Job:
             hole_denoise=inputs["hole_denoise"],
             full_steps=inputs["full_steps"],
         )
+
+    def _seeds(self, indices: list[int]) -> tuple[list[int], tuple[np.ndarray, list[int]]]:
+        """The seeds of the diffused frames; the strength of the sub-seed at every frame, and the sub-seeds."""
+        from .core.schedule import scheduled_seeds, seed_sequence
+
+        behavior = self.inputs["seed_behavior"]
+        values = self._sampled("seed_schedule")[indices].tolist() if behavior == "schedule" else None
+        seeds = seed_sequence(behavior, self.seed, len(indices), self.inputs["seed_iter_N"], values)
+        strength = self._sampled("subseed_strength_schedule")
+        if not strength.any():
+            return seeds, (strength, [0] * len(indices))
+        subseeds = scheduled_seeds(self._sampled("subseed_schedule")[indices].tolist(), self.seed, "subseed")
+        return seeds, (strength, subseeds)
+
+    def _sampled(self, name: str) -> np.ndarray:
+        from .core.schedule import as_schedule
+
+        given = self.inputs.get(name)
+        schedule = as_schedule(SEED_SCHEDULES[name] if given is None else given, name)
+        return schedule.sample(self.num_frames, self.seed, self.fps)
+
+    def _used_seed_schedules(self) -> list[str]:
+        varied = any(plan.subseed_strength > 0 for plan in self.plans)
+        used = ["seed_schedule"] if self.inputs["seed_behavior"] == "schedule" else []
+        return used + (["subseed_schedule", "subseed_strength_schedule"] if varied else [])
 
     def open_run(self):
         """The run to go on with, locked while it is used."""
@@ -360,15 +442,19 @@ class _Job:
     def _readable(self) -> dict[str, Any]:
         """The inputs as the user wrote them, for run.json and for telling what differs."""
         plain = {k: v for k, v in self.inputs.items() if isinstance(v, (str, int, float, bool))}
-        plain |= {name: str(getattr(self.inputs[name], "text", self.inputs[name])) for name in SCHEDULES}
+        plain = {k: v for k, v in plain.items() if k not in SEED_SCHEDULES}
+        for name in (*SCHEDULES, *self._used_seed_schedules()):
+            given = self.inputs.get(name, SEED_SCHEDULES.get(name))
+            plain[name] = str(getattr(given, "text", given))
         camera = self.inputs.get("camera")
-        return plain | {"prompts": self.prompts.text, "camera": camera.texts() if camera is not None else None}
+        plain |= {"prompts": self.prompts.text, "prompt_options": self.prompts.options()}
+        return plain | {"camera": camera.texts() if camera is not None else None}
 
     def _shaping(self) -> dict[str, Any]:
         """Everything that shapes a picture, as JSON values."""
         from .core.run.resume import digest
 
-        left_out = {"fps", "resume", "run_name", *SCHEDULES}
+        left_out = {"fps", "resume", "run_name", *SCHEDULES, *SEED_SCHEDULES}
         plain = {k: v for k, v in self.inputs.items() if isinstance(v, (str, int, float, bool)) and k not in left_out}
         graph = None
         if self.hidden.prompt:
@@ -376,7 +462,9 @@ class _Job:
         return plain | {
             "version": 1,
             "frames": [
-                [p.frame, p.seed, p.strength, p.steps, p.cfg, p.noise, p.prompt, p.negative] for p in self.plans
+                [p.frame, p.seed, p.strength, p.steps, p.cfg, p.noise, p.prompt, p.negative]
+                + ([p.subseed, p.subseed_strength] if p.subseed_strength > 0 else [])
+                for p in self.plans
             ],
             "camera": digest(*_arrays(self.track)),
             "depth": self.depth.signature() if self.depth is not None else None,
@@ -437,6 +525,7 @@ class _HostDiffuser:
         latent = host.sample(
             self.model, latent, positive, negative, seed=plan.seed, sigmas=sigmas, cfg=plan.cfg,
             sampler_name=name, denoise_mask=diffusion.mask, callback=on_step,
+            subseed=plan.subseed, subseed_strength=plan.subseed_strength,
         )  # fmt: skip
         return host.vae_decode(job.vae, latent).cpu()
 

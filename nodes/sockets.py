@@ -12,3 +12,5 @@ Camera = io.Custom("FRAMEDRIFT_CAMERA")
 DepthModel = io.Custom("FRAMEDRIFT_DEPTH_MODEL")
 #: A lazy sequence of pictures: ``core.video.frames.Frames``.
 Frames = io.Custom("FRAMEDRIFT_FRAMES")
+#: Sampler settings by the sampler's input ids: ``core.interop.SamplerSettings``.
+Settings = io.Custom("FRAMEDRIFT_SETTINGS")

@@ -5,6 +5,7 @@ export const SOCKET_COLORS = Object.freeze({
   FRAMEDRIFT_CAMERA: "#5b9bd5",
   FRAMEDRIFT_DEPTH_MODEL: "#7f8ea3",
   FRAMEDRIFT_FRAMES: "#58b368",
+  FRAMEDRIFT_SETTINGS: "#b48ead",
 });
 
 /**

@@ -146,13 +146,17 @@ def sample(
     sampler_name: str,
     denoise_mask: Tensor | None = None,
     callback: Callback | None = None,
+    subseed: int = 0,
+    subseed_strength: float = 0.0,
 ) -> Tensor:
     """Noises `latent` (B, C, H, W) to sigmas[0] and samples it along `sigmas`; see `host.sample`."""
+    from ..core.feedback.noise import initial_noise
+
     sampler = _known(_SAMPLERS, sampler_name, "sampler_name")
     steps = len(sigmas) - 1
     if steps < 1:
         return latent.clone()
-    noise = torch.randn(latent.shape, generator=torch.Generator().manual_seed(seed))
+    noise = initial_noise(tuple(latent.shape), seed, subseed, subseed_strength)
     again = torch.Generator().manual_seed(seed + 1)
     guided = _guided(model, positive, negative, cfg)
     denoiser = guided if denoise_mask is None else _masked(guided, latent, noise, denoise_mask, sigmas)

@@ -56,7 +56,7 @@ def test_alpha_is_dropped_one_channel_becomes_three_and_halves_become_floats():
 
 def test_a_schedule_input_takes_text_schedules_and_numbers():
     made = host.schedule_input("zoom", "0:(1)", "Zoom.", multiline=True)
-    assert made.get_io_type() == "STRING,FRAMEDRIFT_SCHEDULE,FLOAT,INT"
+    assert made.get_io_type() == "STRING,FRAMEDRIFT_SCHEDULE,FLOAT,INT,CURVE"
     assert made.as_dict()["default"] == "0:(1)"
     assert made.as_dict()["multiline"] is True
     assert sockets.Schedule.io_type == "FRAMEDRIFT_SCHEDULE"

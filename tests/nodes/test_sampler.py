@@ -190,6 +190,51 @@ def test_what_shapes_a_picture_begins_a_run_of_its_own(tmp_path, change):
     assert len(runs(tmp_path)) == 2
 
 
+def entries(tmp_path, number=0):
+    lines = (runs(tmp_path)[number] / "journal.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def test_a_schedule_of_seeds(tmp_path):
+    short = {"num_frames": 5, "diffusion_cadence": 1, "seed_behavior": "schedule"}
+    run(tmp_path, prompt(**short, seed_schedule="0:(s), 1:(20), 3:(25), 4:(-1)"))
+    seeds = [entry["seed"] for entry in entries(tmp_path)]
+    assert seeds[:4] == [7, 20, 22, 25]
+    assert 0 <= seeds[4] < 2**32
+    assert json.loads((runs(tmp_path)[0] / "run.json").read_text())["settings"]["seed_schedule"].startswith("0:(s)")
+    # Deforum's default, where an older prompt has none.
+    run(tmp_path, prompt(**short))
+    assert [entry["seed"] for entry in entries(tmp_path, 1)][::4] == [7, 7]
+
+
+def test_a_sub_seed_shapes_the_picture_by_its_strength(tmp_path):
+    short = {"num_frames": 2, "diffusion_cadence": 1, "noise_schedule": "0"}
+    run(tmp_path, prompt(**short))
+    run(tmp_path, prompt(**short, subseed_schedule="0:(9)", subseed_strength_schedule="0:(0)", seed_schedule="0:(5)"))
+    assert len(runs(tmp_path)) == 1, "what is not used begins no run of its own"
+    assert "subseed" not in entries(tmp_path)[0]
+    run(tmp_path, prompt(**short, subseed_schedule="0:(9)", subseed_strength_schedule="0:(0.3), 1:(0)"))
+    run(tmp_path, prompt(**short, subseed_schedule="0:(10)", subseed_strength_schedule="0:(0.3), 1:(0)"))
+    run(tmp_path, prompt(**short, subseed_schedule="0:(9)", subseed_strength_schedule="0:(1), 1:(0)"))
+    assert len(runs(tmp_path)) == 4
+    assert [(e.get("subseed"), e.get("subseed_strength")) for e in entries(tmp_path, 1)] == [(9, 0.3), (None, None)]
+    first = [pixels(path)["000000.png"] for path in runs(tmp_path)]
+    assert len(set(first)) == 4
+    run(tmp_path, prompt(**(short | {"seed": 9})))
+    assert pixels(runs(tmp_path)[4])["000000.png"] == first[3], "at full strength it is the other seed's noise"
+
+
+def test_the_fingerprint_of_an_older_prompt_stays(tmp_path):
+    made = prompt(num_frames=1)
+    for name in ("camera", "depth_model"):
+        del made["sampler"]["inputs"][name]
+    run(tmp_path, made)
+    assert (
+        json.loads((runs(tmp_path)[0] / "run.json").read_text())["fingerprint"]
+        == "e5a40263be2960c186f4453d68bed618b83af845ae211485d3fef1bc4cd2fbf4"
+    )
+
+
 def test_new_run_and_named_run(tmp_path):
     short = {"num_frames": 3}
     run(tmp_path, prompt(**short))
@@ -238,6 +283,9 @@ def test_another_init_image_of_the_same_name_is_another_animation(tmp_path):
         ({"run_name": "../../climb"}, r"run_name.*climb"),
         ({"sampler_name": "nothing"}, r"sampler_name.*nothing.*euler"),
         ({"near": 60.0}, r"near"),
+        ({"seed_behavior": "schedule", "seed_schedule": "0:(1/t)"}, r"seed_schedule.*infinite at frame 0"),
+        ({"subseed_strength_schedule": "0:(0), 4:(2)"}, r"subseed_strength_schedule is 1.* at frame.*between 0 and 1"),
+        ({"subseed_schedule": "0:(sni(t))"}, r"subseed_schedule.*sin"),
     ],
 )
 def test_bad_input_is_refused_before_the_first_frame(tmp_path, change, words):

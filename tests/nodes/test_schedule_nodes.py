@@ -1,5 +1,8 @@
 """Value Schedule and Prompt Schedule: schema, checks before running, and what they hand on."""
 
+import hashlib
+import json
+import re
 import subprocess
 import sys
 
@@ -9,7 +12,7 @@ import torch
 from framedrift.nodes import prompt, schedule
 from framedrift.nodes.core.errors import FramedriftError
 from framedrift.nodes.core.schedule import parse_prompts
-from framedrift.nodes.prompt import KEPT_TEXTS, Prompts, PromptScheduleNode
+from framedrift.nodes.prompt import KEPT_TEXTS, PromptAtFrame, Prompts, PromptScheduleNode
 from framedrift.nodes.schedule import ValueSchedule
 
 VALUES = {"text": "0:(t*2)", "num_frames": 4, "fps": 10.0, "bpm": 120.0, "seed": 3}
@@ -32,9 +35,9 @@ class CountingClip:
         return [[torch.full((1, 77, 4), value), {"pooled_output": torch.full((1, 4), value)}]]
 
 
-def prompts(text, blend="linear", negative=""):
+def prompts(text, blend="linear", negative="", overlap=0, **added):
     clip = CountingClip()
-    return clip, Prompts(clip, parse_prompts(text, negative), blend)
+    return clip, Prompts(clip, parse_prompts(text, negative, **added), blend, overlap)
 
 
 def test_neither_module_imports_what_is_heavy():
@@ -58,21 +61,6 @@ def test_every_input_says_what_it_is_and_where_it_ends(module):
         for name, (kind, options, *_) in node.INPUT_TYPES()["required"].items():
             if kind in ("INT", "FLOAT"):
                 assert {"min", "max", "step"} <= set(options), name
-
-
-def test_value_schedule_gives_the_schedule_and_a_list():
-    made, values = ValueSchedule.execute(**VALUES).result
-    assert values == [0.0, 2.0, 4.0, 6.0]
-    assert all(type(value) is float for value in values)
-    assert made.sample(3).tolist() == [0, 2, 4]
-    assert made.text == VALUES["text"]
-
-
-def test_value_schedule_keeps_its_beats_where_another_node_samples_it():
-    made, values = ValueSchedule.execute(**VALUES | {"text": "0:(0), 2b:(20)", "bpm": 60.0, "num_frames": 30}).result
-    assert values[20] == 20
-    assert values[10] == 10
-    assert made.sample(30, fps=5.0)[10] == 20
 
 
 @pytest.mark.parametrize(
@@ -106,11 +94,15 @@ def test_linked_inputs_are_not_judged_before_they_are_known():
         ({"text": ""}, "empty"),
         ({"text": "0: `1+`"}, "not a formula"),
         ({"negative": "`sni(t)`"}, "did you mean sin"),
-        ({"blend": "smooth"}, "linear, hold"),
+        ({"style": "`sni(t)`"}, "style.*did you mean sin"),
+        ({"pw_b": "0:(1"}, "pw_b.*not closed"),
+        ({"text": "0: a AND b :-1"}, "add up to 0"),
+        ({"overlap": -1}, "overlap is -1"),
+        ({"blend": "cubic"}, "linear, hold, smooth"),
     ],
 )
 def test_prompt_schedule_says_what_is_wrong_before_it_runs(changed, words):
-    assert words in str(PromptScheduleNode.validate_inputs(**PROMPTS | changed))
+    assert re.search(words, str(PromptScheduleNode.validate_inputs(**PROMPTS | changed)))
 
 
 def test_a_missing_clip_is_said():
@@ -183,6 +175,90 @@ def test_the_signature_is_what_is_said():
     assert first == prompts("0: a")[1].signature()
     others = [prompts("0: b")[1], prompts("0: a", "hold")[1], prompts("0: a", negative="n")[1]]
     assert len({first, *(other.signature() for other in others)}) == 4
+
+
+def test_the_signature_is_what_is_said_with_everything_that_is_added():
+    text = "0: (a:`pw_a`)\n9: b"
+    plain = prompts(text)[1].signature()
+    # What came with later versions leaves an older schedule's signature as it was, as long as it is not used.
+    said = json.dumps(["prompts", 1, text, "", "linear"])
+    assert plain == hashlib.sha256(said.encode()).hexdigest()
+    assert prompts(text, weights={"pw_b": "0:(3)"})[1].signature() == plain
+    assert prompts(text, "hold", overlap=9)[1].signature() == prompts(text, "hold")[1].signature()
+    others = [
+        prompts(text, weights={"pw_a": "0:(3)"}), prompts(text, overlap=4), prompts(text, "smooth"),
+        *(prompts(text, **{name: "x"}) for name in ("positive", "pre_text", "app_text", "style")),
+    ]  # fmt: skip
+    assert len({plain, *(other[1].signature() for other in others)}) == 8
+
+
+def test_clip_is_called_once_for_each_distinct_text():
+    text = "0: a --neg n\n100: bb :1.2 AND ccc\n200: a AND dddd --neg n\n300: bb\n400: a --neg n"
+    clip, made = prompts(text, "smooth", "q", overlap=60)
+    made.prepare(range(0, 1000, 2), 1000, 0)
+    for frame in range(1000):
+        made.at(frame, 1000, 0)
+    assert sorted(clip.encoded) == ["a", "bb", "ccc", "dddd", "n, q", "q"]
+
+
+def strengths(conditioning):
+    """The number that the clip above gave a text, and its strength."""
+    return {float(entry[0].unique()): entry[1].get("strength") for entry in conditioning}
+
+
+def test_and_composes_conditionings_with_strengths():
+    _, made = prompts("0: a :1.2 AND ccc :0.8 --neg x AND y")
+    positive, negative, said = made.at(0, 9, 0)
+    assert strengths(positive) == {1.0: 1.2, 3.0: 0.8}
+    assert all("pooled_output" in entry[1] for entry in positive)
+    assert len(negative) == 1, "the negative side knows no AND"
+    assert said == ("a :1.2 AND ccc :0.8", "x AND y")
+
+
+def test_and_in_a_blend_keeps_the_blends_weights():
+    _, made = prompts("0: a :3 AND ccc :1\n10: bb\n20: a")
+    assert strengths(made.at(5, 30, 0)[0]) == pytest.approx({1.0: 0.375, 3.0: 0.125, 2.0: 0.5})
+    assert strengths(made.at(10, 30, 0)[0]) == {2.0: None}
+    assert strengths(made.at(15, 30, 0)[0]) == {1.5: None}, "without AND the texts themselves are blended"
+    # A text that both keys have is one entry.
+    both = prompts("0: a AND bb\n10: a AND ccc")[1]
+    assert strengths(both.at(5, 20, 0)[0]) == pytest.approx({1.0: 0.5, 2.0: 0.25, 3.0: 0.25})
+    assert made.text_at(5, 30, 0)[0] == "0.5 a :3 AND ccc :1 | 0.5 bb"
+
+
+def test_prompt_schedule_takes_everything_that_is_added():
+    added = {"pre_text": "big", "app_text": "4k", "positive": "best", "style": "ink", "pw_a": "0:(0), 4:(1)"}
+    made = PromptScheduleNode.execute(CountingClip(), "0: (a:`pw_a`)\n8: b", "smooth", "n", overlap=4, **added).result[
+        0
+    ]
+    assert made.text_at(2, 9, 0) == ("best big (a:0.5) 4k, ink", "n")
+    assert made.text_at(6, 9, 0)[0] == "best big (a:1.0) 4k, ink"
+    assert made.text_at(7, 9, 0)[0] == "0.844 best big (a:1.0) 4k, ink | 0.156 best big b 4k, ink"
+    linked = PromptScheduleNode.execute(
+        CountingClip(), "0: `pw_a`", "hold", "", pw_a=ValueSchedule.execute(**VALUES)[0]
+    )
+    assert linked.result[0].text_at(3, 9, 0)[0] == "6.0"
+
+
+def test_what_goes_with_the_text_can_be_read_in_a_run():
+    added = {"pre_text": "big", "pw_a": "0:(2)", "pw_b": "1"}
+    made = PromptScheduleNode.execute(CountingClip(), "0: a", "smooth", "n", overlap=4, **added).result[0]
+    assert made.options() == {"blend": "smooth", "negative": "n", "pre_text": "big", "pw_a": "0:(2)", "overlap": 4}
+    assert prompts("0: a")[1].options() == {"blend": "linear"}
+
+
+def test_prompt_at_frame_is_what_the_sampler_sees():
+    clip, made = prompts("0: a --neg n\n10: ccc --neg n", negative="q")
+    positive, negative, text, negative_text = PromptAtFrame.execute(made, 5, 20, 0).result
+    assert clip.encoded == ["a", "ccc", "n, q"]
+    assert positive[0][0].unique().tolist() == [2.0]
+    assert negative[0][0].unique().tolist() == [4.0]
+    assert (text, negative_text) == ("0.5 a | 0.5 ccc", "n, q")
+    assert "frame is -1" in PromptAtFrame.validate_inputs(frame=-1)
+    assert PromptAtFrame.validate_inputs(frame=3, num_frames=9, seed=0) is True
+    late = prompts("0: `1/(t-4)`")[1]
+    with pytest.raises(FramedriftError, match="frame 4"):
+        PromptAtFrame.execute(late, 4, 20, 0)
 
 
 def test_the_negative_of_all_frames_is_added():

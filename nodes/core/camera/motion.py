@@ -143,7 +143,8 @@ class _Schedules:
     def __post_init__(self) -> None:
         """Parses what came as text or number, so that an error shows before the first frame."""
         for name, value in self._items():
-            if not hasattr(value, "sample"):
+            # A series of pandas can `sample` too, but means something else by it.
+            if not hasattr(value, "sample") or hasattr(value, "index"):
                 from ..schedule import as_schedule
 
                 object.__setattr__(self, name, as_schedule(value, name))

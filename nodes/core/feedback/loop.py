@@ -181,6 +181,7 @@ def _entry(plan: FramePlan, track: Track | None) -> dict:
     return {
         "cut": plan.is_cut and plan.frame > 0,
         "seed": plan.seed,
+        **({"subseed": plan.subseed, "subseed_strength": plan.subseed_strength} if plan.subseed_strength > 0 else {}),
         "denoise": plan.denoise,
         "cfg": plan.cfg,
         "steps": plan.steps,

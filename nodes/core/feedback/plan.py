@@ -14,6 +14,7 @@ class FramePlan:
 
     frame: its index in the animation. strength: share of the frame before that is kept, 0..1; 0 is a cut. steps: as
     Deforum counts them, for a denoise of 1. cfg: guidance. noise: see ``noise.add_noise``. prompt, negative: the texts.
+    subseed, subseed_strength: see ``noise.initial_noise``; a strength of 0 is none.
     """
 
     frame: int
@@ -24,6 +25,8 @@ class FramePlan:
     noise: float
     prompt: str = ""
     negative: str = ""
+    subseed: int = 0
+    subseed_strength: float = 0.0
 
     @property
     def denoise(self) -> float:
@@ -50,12 +53,21 @@ class Schedules:
     steps: np.ndarray
     cfg: np.ndarray
     noise: np.ndarray
+    subseed_strength: np.ndarray | None = None
 
     def check(self) -> None:
         """Raises FramedriftError naming the schedule and its first frame out of bounds."""
-        bounds = {"strength": (0, 1), "steps": (1, 10_000), "cfg": (0, 100), "noise": (0, 10)}
+        bounds = {
+            "strength": (0, 1),
+            "steps": (1, 10_000),
+            "cfg": (0, 100),
+            "noise": (0, 10),
+            "subseed_strength": (0, 1),
+        }
         for name, (low, high) in bounds.items():
             values = getattr(self, name)
+            if values is None:
+                continue
             schedule = "cfg_scale_schedule" if name == "cfg" else f"{name}_schedule"
             outside = np.flatnonzero(~((values >= low) & (values <= high)))
             if outside.size:
@@ -75,19 +87,26 @@ def cut_frames(strength: np.ndarray) -> tuple[int, ...]:
 
 
 def plan_frames(
-    indices: Sequence[int], schedules: Schedules, seeds: Sequence[int], texts: Sequence[tuple[str, str]]
+    indices: Sequence[int],
+    schedules: Schedules,
+    seeds: Sequence[int],
+    texts: Sequence[tuple[str, str]],
+    subseeds: Sequence[int] | None = None,
 ) -> tuple[FramePlan, ...]:
     """One plan for each diffused frame.
 
     Args:
         indices: the frames that are diffused, ascending.
         schedules: over the whole animation.
-        seeds, texts: one for each of ``indices``; texts are (positive, negative).
+        seeds, texts, subseeds: one for each of ``indices``; texts are (positive, negative). Without subseeds, or where
+            their strength is 0, a frame has none.
 
     Raises:
         FramedriftError: a schedule leaves its bounds.
     """
     schedules.check()
+    strengths = schedules.subseed_strength
+    varied = [0.0 if strengths is None or subseeds is None else float(strengths[frame]) for frame in indices]
     return tuple(
         FramePlan(
             frame=frame,
@@ -98,6 +117,10 @@ def plan_frames(
             noise=float(schedules.noise[frame]),
             prompt=positive,
             negative=negative,
+            subseed=subseed if strength > 0 else 0,
+            subseed_strength=strength,
         )
-        for frame, seed, (positive, negative) in zip(indices, seeds, texts, strict=True)
+        for frame, seed, (positive, negative), subseed, strength in zip(
+            indices, seeds, texts, subseeds or [0] * len(indices), varied, strict=True
+        )
     )

@@ -51,6 +51,23 @@ def blend_conditionings(parts: Sequence[tuple[float, Conditioning]]) -> Conditio
     return [_mean(weights, entries) for entries in zip(*(conditioning for _, conditioning in used), strict=True)]
 
 
+def compose_conditionings(parts: Sequence[tuple[float, Conditioning]]) -> Conditioning:
+    """Conditionings side by side, as ComfyUI's ConditioningCombine puts them, each with a strength.
+
+    Args:
+        parts: (strength, conditioning). The model's answers are averaged by their strengths, so that only the ratio
+            counts; a single part comes back as it is, the same object.
+
+    Returns:
+        All entries in order, their `strength` multiplied; none is written into. Raises FramedriftError for no part.
+    """
+    if not parts:
+        raise FramedriftError("There is no conditioning to compose.")
+    if len(parts) == 1:
+        return parts[0][1]
+    return [_scaled(entry, strength) for strength, conditioning in parts for entry in conditioning]
+
+
 def _match(conditionings: list[Conditioning]) -> bool:
     first = conditionings[0]
     if any(len(other) != len(first) for other in conditionings):

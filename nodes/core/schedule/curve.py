@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import logging
+import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import TypeVar
 
 import numpy as np
 
-from .errors import ExpressionError, ScheduleError
+from .easing import INTERPOLATIONS, interpolate
+from .errors import ExpressionError, ScheduleError, shorten
 from .expression import Expression, parse_expression
 from .keys import KeyTime, Timing, parse_key
 from .scan import scan
 
 log = logging.getLogger("framedrift")
 
-# What Deforum takes for a number, between which values run linearly. `1e-1` and `1.` are formulas to it, and hold.
-_NUMBER = re.compile(r"([+-]?)[\s(]*([0-9]+(?:\.[0-9]+)?|\.[0-9]+)[\s)]*")
+#: What Deforum takes for a number, between which values run linearly. `1e-1` and `1.` are formulas to it, and hold.
+NUMBER = re.compile(r"([+-]?)[\s(]*([0-9]+(?:\.[0-9]+)?|\.[0-9]+)[\s)]*")
 #: The longest animation that can be sampled; ten million frames are four days at 30 a second.
 MAX_FRAMES = 10_000_000
 
@@ -39,14 +41,28 @@ class Keyframe:
 
 @dataclass(frozen=True)
 class Schedule:
-    """A value over time, as the user wrote it. Equal, and of one hash, where text, name and bpm are. Made by
-    `parse_schedule` or `as_schedule`; `bpm` is what its keys in beats go by.
+    """A value over time, as the user wrote it. Equal, and of one hash, where all but `keys` is. Made by
+    `parse_schedule`, `as_schedule` or a timeline.
+
+    bpm: what its keys in beats go by. interpolation: how a number goes to the next key, one of INTERPOLATIONS.
+    easings: the same key by key, in the order of `keys`, where they differ; "" is `interpolation`.
     """
 
     text: str
     name: str = ""
     keys: tuple[Keyframe, ...] = field(default=(), compare=False, repr=False)
     bpm: float = 120.0
+    interpolation: str = "linear"
+    easings: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raises ScheduleError where an interpolation is not known, or easings are not one a key."""
+        for given in dict.fromkeys((self.interpolation, *filter(None, self.easings))):
+            if given not in INTERPOLATIONS:
+                reason = f"interpolation is {given!r}, and must be one of: {', '.join(INTERPOLATIONS)}"
+                raise ScheduleError(reason, self.name)
+        if self.easings and len(self.easings) != len(self.keys):
+            raise ScheduleError(f"{len(self.easings)} easings were given for {len(self.keys)} keys", self.name)
 
     def sample(self, num_frames: int, seed: int = 0, fps: float = 15.0, bpm: float | None = None) -> np.ndarray:
         """The value at every frame: float64 (num_frames,), finite, the caller's own.
@@ -60,24 +76,42 @@ class Schedule:
         out of range.
         """
         timing = _checked_timing(num_frames, seed, fps, self.bpm if bpm is None else bpm, self.name)
-        placed = _placed([(key.time, key.key_column, key) for key in self.keys], timing, self.name)
-        frames = np.array([frame for frame, _ in placed], np.int64)
-        ends = np.append(frames[1:], num_frames)
+        easings = self.easings or (self.interpolation,) * len(self.keys)
+        placed = _placed(
+            [
+                (key.time, key.key_column, (key, easing or self.interpolation))
+                for key, easing in zip(self.keys, easings, strict=True)
+            ],
+            timing,
+            self.name,
+        )
+        positions = np.array([position for position, _ in placed])
+        begins = np.ceil(positions).astype(np.int64)
+        ends = np.append(begins[1:], num_frames)
         anchors = np.empty(len(placed))
+        shapes: list[str] = []
         spans: list[tuple[int, int, np.ndarray]] = []
-        for i, (frame, key) in enumerate(placed):
+        for i, (_, (key, easing)) in enumerate(placed):
+            begin = int(begins[i])
             if isinstance(key.value, Expression):
                 # A key outside is here only where there is no other: its value at its own frame counts then.
-                end = int(ends[i]) if 0 <= frame < num_frames else frame + 1
-                values = self._formula(key, key.value, np.arange(frame, end, dtype=np.int64), timing)
+                end = max(int(ends[i]), begin + 1) if 0 <= begin < num_frames else begin + 1
+                values = self._formula(key, key.value, np.arange(begin, end, dtype=np.int64), timing)
                 anchors[i] = values[0]
-                spans.append((frame, end, values))
+                spans.append((begin, int(ends[i]), values))
+                shapes.append("hold")
             else:
                 anchors[i] = key.value
-        sampled = np.interp(np.arange(num_frames), frames, anchors)
+                shapes.append(easing)
+        with np.errstate(all="ignore"):
+            sampled = interpolate(np.arange(num_frames), positions, anchors, shapes)
         for begin, end, values in spans:
             if 0 <= begin < num_frames:
-                sampled[begin:end] = values
+                sampled[begin:end] = values[: end - begin]
+        finite = np.isfinite(sampled)
+        if not finite.all():
+            frame = int(np.argmin(finite))
+            raise ScheduleError(f"the way from key to key is too steep for a number at frame {frame}", self.name)
         return sampled
 
     def _formula(self, key: Keyframe, formula: Expression, frames: np.ndarray, timing: Timing) -> np.ndarray:
@@ -99,26 +133,28 @@ class StringSchedule:
         """The name at every frame. The first key's name holds back to frame 0. Raises as Schedule does."""
         timing = _checked_timing(num_frames, seed, fps, bpm, self.name)
         placed = _placed(list(self.keys), timing, self.name)
-        ends = [*(frame for frame, _ in placed[1:]), num_frames]
+        ends = [*(math.ceil(position) for position, _ in placed[1:]), num_frames]
         names: list[str] = []
         for (_, value), end in zip(placed, ends, strict=True):
             names += [value] * (end - len(names))
         return names
 
 
-def parse_schedule(text: str, name: str = "") -> Schedule:
+def parse_schedule(text: str, name: str = "", interpolation: str = "linear") -> Schedule:
     """Reads a value schedule.
 
     Args:
         text: `0:(1.0), 30:(sin(t/10))`, a number, or one formula. Quotes, brackets and a trailing comma are optional;
-            keys may be frames, seconds (`2.5s`), beats (`8b`) and formulas of `max_f` and `s`; the last of two equal
-            keys wins.
+            keys may be frames, seconds (`2.5s`), beats (`8b`), shares of the animation (`50%`) and formulas of `max_f`
+            and `s`; the last of two equal keys wins.
         name: what messages call it.
+        interpolation: how a number goes to the next key, one of INTERPOLATIONS.
 
     Raises:
         ScheduleError: names the schedule, the key and the column.
     """
-    return _parsed(_text(text, name), name)
+    parsed = _parsed(_text(text, name), name)
+    return parsed if interpolation == parsed.interpolation else replace(parsed, interpolation=interpolation)
 
 
 def parse_string_schedule(text: str, name: str = "") -> StringSchedule:
@@ -161,7 +197,7 @@ def _parse_key(text: str, name: str, at: int) -> KeyTime:
 
 def _parse_value(text: str, key: str, at: int, name: str) -> float | Expression:
     try:
-        if (number := _NUMBER.fullmatch(text)) and text.count("(") == text.count(")"):
+        if (number := NUMBER.fullmatch(text)) and text.count("(") == text.count(")"):
             value = float(number[1] + number[2])
             if not np.isfinite(value):
                 raise ExpressionError("this number is too large", 1)
@@ -180,24 +216,24 @@ def _checked_timing(num_frames: int, seed: int, fps: float, bpm: float, name: st
     return Timing(int(num_frames), int(seed), float(fps), float(bpm))
 
 
-def _placed(keys: Sequence[tuple[KeyTime, int, _T]], timing: Timing, name: str) -> list[tuple[int, _T]]:
-    """(frame, value) of every key within the animation, ascending; the last of equal ones. Never empty."""
-    everything: dict[int, tuple[KeyTime, _T]] = {}
+def _placed(keys: Sequence[tuple[KeyTime, int, _T]], timing: Timing, name: str) -> list[tuple[float, _T]]:
+    """(position, value) of every key within the animation, ascending; the last of equal ones. Never empty."""
+    everything: dict[float, tuple[KeyTime, _T]] = {}
     for time, column, value in keys:
         try:
-            everything[time.frame(timing)] = (time, value)
+            everything[time.position(timing)] = (time, value)
         except ExpressionError as error:
             raise ScheduleError(error.reason, name, time.text, column) from error
-    inside = {frame: value for frame, value in everything.items() if 0 <= frame < timing.num_frames}
-    outside = [frame for frame in everything if frame not in inside]
+    inside = {position: entry for position, entry in everything.items() if 0 <= position <= timing.max_f}
+    outside = [position for position in everything if position not in inside]
     if outside:
         first = outside[0]
         more = f" (and {len(outside) - 1} more)" if len(outside) > 1 else ""
         log.warning(
-            "%s: key %s is frame %d, outside the animation's frames 0 to %d, and is left out%s.",
-            name or "Schedule", everything[first][0].text, first, timing.max_f, more,
+            "%s: key %s is frame %.0f, outside the animation's frames 0 to %d, and is left out%s.",
+            name or "Schedule", shorten(everything[first][0].text), first, timing.max_f, more,
         )  # fmt: skip
     if not inside:
-        after = [frame for frame in outside if frame >= 0]
+        after = [position for position in outside if position >= 0]
         inside = {(nearest := min(after) if after else max(outside)): everything[nearest]}
-    return sorted(((frame, value) for frame, (_, value) in inside.items()), key=lambda placed: placed[0])
+    return sorted(((position, value) for position, (_, value) in inside.items()), key=lambda placed: placed[0])

@@ -48,6 +48,18 @@ class PromptError(FramedriftError):
         self.line = line
 
 
+class TimelineError(FramedriftError):
+    """A timeline that cannot be used.
+
+    path: where in it ("tracks[2].keys[0].value"), "" where the whole is meant.
+    """
+
+    def __init__(self, reason: str, path: str = ""):
+        super().__init__(f"Timeline{', ' + shorten(path, 80) if path else ''}: {reason}")
+        self.reason = reason
+        self.path = path
+
+
 def shorten(text: str, length: int = 40) -> str:
     """The text's beginning, on one line, short enough to stand in a message."""
     line = " ".join(text.split())

@@ -49,7 +49,7 @@ class Expression:
             "max_f": np.asarray(max_f, np.int64),
             "one": np.asarray(1, np.int64),
         }
-        result = _run(lower(self._tree, bounds), values)
+        result = _run(_program(self, bounds), values)
         if result.dtype == np.bool_ or result.dtype.kind == "i":
             result = result.astype(np.int64)
         elif result.dtype.kind == "c":
@@ -69,6 +69,12 @@ class Expression:
                 frame=int(frames[first]),
             )
         return values
+
+
+@lru_cache(maxsize=1024)
+def _program(expression: Expression, bounds: Bounds) -> Program:
+    """Written once an animation: a schedule may be sampled many times, and writing costs as much as sampling."""
+    return lower(expression._tree, bounds)
 
 
 @lru_cache(maxsize=1024)
@@ -141,6 +147,9 @@ def _strange_reason(character: str) -> str:
         "[": " (write round brackets)",
         "{": " (write round brackets)",
         ":": " (put a comma between two keys)",
+        "'": " (it is of numbers, and has no texts)",
+        '"': " (it is of numbers, and has no texts)",
+        "`": " (backticks are for prompts)",
     }
     return f"{character!r} cannot stand in a formula{hints.get(character, '')}"
 

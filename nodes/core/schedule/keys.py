@@ -1,4 +1,4 @@
-"""Keyframes' places: numbers, formulas of the length, seconds and beats."""
+"""Keyframes' places: numbers, formulas of the length, shares of it, seconds and beats."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .errors import ExpressionError
 from .expression import Expression, parse_expression
 
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)")
-_TIME = re.compile(r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+))\s*([sb])")
+_TIME = re.compile(r"([+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+))\s*([sb%])")
 #: Further than this no animation goes: all that lies beyond is as far outside.
 _FARTHEST = 2.0**31
 
@@ -34,7 +34,9 @@ class Timing:
 
 @dataclass(frozen=True)
 class KeyTime:
-    """A key as written: frames ("30"), seconds ("2.5s"), beats ("8b") or a formula of `max_f` and `s` ("max_f/2")."""
+    """A key as written: frames ("30"), seconds ("2.5s"), beats ("8b"), a share of the animation ("50%": half way to the
+    last frame) or a formula of `max_f` and `s` ("max_f/2").
+    """
 
     text: str
     number: float = 0.0
@@ -50,11 +52,23 @@ class KeyTime:
             value = float(self.formula.sample(np.zeros(1, np.int64), timing.seed, timing.max_f)[0])
         else:
             value = self.number
-        if self.unit:
+        if self.unit == "%":
+            value = self.position(timing)
+        elif self.unit:
             seconds = value if self.unit == "s" else value * 60.0 / timing.bpm
             # 0.29 s at 100 fps is 28.999999999999996 in floating point.
             value = seconds * timing.fps + math.copysign(1e-6, seconds)
         return int(max(-_FARTHEST, min(_FARTHEST, value)))
+
+    def position(self, timing: Timing) -> float:
+        """Where it lies on the time line: its frame, but a share ("50%") may fall between two frames.
+
+        Raises as `frame` does.
+        """
+        if self.unit != "%":
+            return float(self.frame(timing))
+        # 10 % of 30 is 3.0000000000000004 in floating point. Of one frame alone, only 0 % is within.
+        return max(-_FARTHEST, min(_FARTHEST, round(self.number / 100.0 * max(timing.max_f, 1), 6)))
 
 
 def parse_key(text: str) -> KeyTime:
@@ -65,5 +79,7 @@ def parse_key(text: str) -> KeyTime:
         return KeyTime(text, number=float(time[1]), unit=time[2])
     formula = parse_expression(text)
     if "t" in formula.names:
-        raise ExpressionError("a key is a frame and cannot depend on t; use max_f, s, seconds (2.5s) or beats (8b)", 1)
+        raise ExpressionError(
+            "a key is a frame and cannot depend on t; use max_f, s, seconds (2.5s), beats (8b) or 50%", 1
+        )
     return KeyTime(text, formula=formula)

@@ -8,7 +8,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from .errors import ExpressionError
+from .errors import ExpressionError, shorten
 from .terms import (
     ADD,
     AND,
@@ -81,7 +81,7 @@ class _Lowering:
     def _constant(self, node: ast.Constant) -> Term:
         value = node.value
         if isinstance(value, bool) or not isinstance(value, int | float):
-            raise ExpressionError(f"{value!r} is not a number", column(node))
+            raise ExpressionError(f"{shorten(repr(value))} is not a number", column(node))
         return number_term(value, node)
 
     def _name(self, node: ast.Name) -> Term:
@@ -93,7 +93,7 @@ class _Lowering:
         if node.id in FUNCTIONS:
             raise ExpressionError(f"{node.id} is a function: write {node.id}(...)", column(node))
         raise ExpressionError(
-            f"{node.id!r} is not known; a formula may name t, s, max_f, pi, e and functions such as sin"
+            f"{shorten(node.id)!r} is not known; a formula may name t, s, max_f, pi, e and functions such as sin"
             f"{_hint(node.id, [*VARIABLES, *FUNCTIONS])}",
             column(node),
         )
@@ -167,7 +167,7 @@ class _Lowering:
         if name not in FUNCTIONS:
             reason = f"{name!r} is a value, not a function; is a * missing?"
             if name not in VARIABLES and name not in CONSTANTS:
-                reason = f"there is no function {name!r}{_hint(name, [*FUNCTIONS])}"
+                reason = f"there is no function {shorten(name)!r}{_hint(name, [*FUNCTIONS])}"
             raise ExpressionError(reason, column(node))
         function = FUNCTIONS[name]
         if node.keywords or any(isinstance(argument, ast.Starred) for argument in node.args):
@@ -330,7 +330,22 @@ def _hint(name: str, known: list[str]) -> str:
         "acos": "arccos",
         "atan": "arctan",
         "atan2": "arctan2",
+        "sine": "sin",
+        "cosine": "cos",
+        "tangent": "tan",
         "ln": "log",
+        "sqr": "sqrt, or **2",
+        "mod": "% for remainders",
+        "int": "trunc",
+        "f": "t",
+        "n": "t",
+        "x": "t",
+        "frame": "t",
+        "frame_idx": "t",
+        "time": "t",
+        "seed": "s",
+        "max_frames": "max_f + 1",
+        "num_frames": "max_f + 1",
         "pow": "** for powers",
     }
     if name.lower() in aliases:

@@ -6,12 +6,17 @@ import bisect
 import json
 import logging
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
+from .compose import composition
+from .convert import as_schedule
 from .errors import ExpressionError, PromptError, shorten
+from .formulas import WEIGHTS, check_formulas, has_formulas
 from .keys import KeyTime, parse_key
-from .prompts import PromptKey, PromptSchedule, check_formulas
+from .prompts import Additions, PromptKey, PromptSchedule, split_negative
 
 log = logging.getLogger("framedrift")
 
@@ -21,12 +26,16 @@ MAX_TEXT = 500_000
 MAX_KEYS = 20_000
 
 _EXAMPLE = 'write {"0": "a cat", "24": "a dog"}, or one line a key: 0: a cat'
-_BLANKS = re.compile(r"(?:\s|#[^\n]*(?:\n|$)|//[^\n]*(?:\n|$))*+")
+_BLANKS = re.compile(r"(?:\s|#[^\n]*(?:\n|$)|//[^\n]*(?:\n|$)|/\*(?:[^*]|\*(?!/))*+\*/)*+")
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*+)"|\'((?:[^\'\\]|\\.)*+)\'', re.DOTALL)
 _BARE_KEY = re.compile(
     r"[+-]?[0-9.][0-9.\s+\-*/%]*+[sb]?\s*+(?=:)|(?=[^:\n]*\bmax_f\b)[\w.+\-*/%()][\w.+\-*/%() ]*+(?=:)"
 )
 _LINE = re.compile(rf"[ \t]*(?:\"(?P<quoted>[^\"\n]*)\"|(?P<bare>{_BARE_KEY.pattern}))[ \t]*:(?P<text>[^\n]*)")
+_CURLY_KEY = re.compile(r"\s*\{?\s*[“”„‟][^“”„‟\n]{1,40}[“”„‟]\s*:")
+#: Units of time: a prompt schedule has no fps to turn them into frames.
+_CLOCK = ("s", "b")
+_ADDED = ("negative", "positive", "pre_text", "app_text", "style")
 _SHARE = re.compile(r"0?\.[0-9]+")
 
 
@@ -39,34 +48,55 @@ class _Written:
     line: int
 
 
-def parse_prompts(text: str, negative: str = "") -> PromptSchedule:
+def parse_prompts(
+    text: str,
+    negative: str = "",
+    *,
+    positive: str = "",
+    pre_text: str = "",
+    app_text: str = "",
+    style: str = "",
+    weights: Mapping[str, Any] | None = None,
+) -> PromptSchedule:
     """Reads a prompt schedule.
 
     Args:
         text: Deforum's JSON (`{"0": "a cat", "24": "a dog --neg rain"}`), the same without braces, or lines of
-            `0: a cat`, where lines without a key belong to the prompt before. A text without any key is one prompt for
-            the whole animation. Trailing commas and single quotes are fine. A key is a frame, a share of the animation
-            (`0.5`) or a formula of `max_f` and `s`. `--neg` parts the negative text off; formulas of `t`, `s` and
-            `max_f` stand between backticks. The last of two equal keys wins, with a warning.
+            `0: a cat`, where lines without a key belong to the prompt before. Trailing commas, comments, single quotes
+            and a word processor's quotes are fine. A key is a frame, a share of the animation (`0.5`) or a formula of
+            `max_f` and `s`. `--neg` parts the negative text off; formulas of `t`, `s`, `max_f` and pw_a to pw_d stand
+            between backticks. The last of two equal keys wins, with a warning.
         negative: added to the negative text of every frame.
+        positive, pre_text, app_text, style: added to the prompt of every frame, see `Additions`.
+        weights: what pw_a to pw_d are, as whatever `as_schedule` takes; 1 where they are not given.
 
     Raises:
-        PromptError: names the line and the key, and what would be right.
+        PromptError: names the line and the key, or the input, and what would be right.
+        ScheduleError: a weight is no schedule.
     """
-    for what, given in (("The text", text), ("negative", negative)):
+    added = {"positive": positive, "pre_text": pre_text, "app_text": app_text, "style": style}
+    for what, given in (("The text", text), ("negative", negative), *added.items()):
         if not isinstance(given, str):
             raise PromptError(f"{what} is a {type(given).__name__}; {_EXAMPLE}")
         if len(given) > MAX_TEXT:
             raise PromptError(f"{what} is {len(given)} characters long; {MAX_TEXT} is the most")
-    return _parsed(text, negative)
+    schedules = [(name, as_schedule(value, name)) for name, value in (weights or {}).items()]
+    for name, schedule in schedules:
+        if name not in WEIGHTS:
+            raise PromptError(f"there is no weight {name!r}; they are called {', '.join(WEIGHTS)}")
+        if any(key.time.unit in _CLOCK for key in schedule.keys):
+            raise PromptError(f"{name}: prompts do not know the fps; give its keys in frames, or as max_f/2")
+    return _parsed(text, negative, Additions(**added, weights=tuple(schedules)))
 
 
 @lru_cache(maxsize=64)
-def _parsed(text: str, negative: str) -> PromptSchedule:
+def _parsed(text: str, negative: str, added: Additions) -> PromptSchedule:
     if not text.strip():
         raise PromptError(f"the text is empty; {_EXAMPLE}")
-    check_formulas(negative)
-    written = _object(text) if _is_object(text) else _lines(text)
+    for name, part in zip(_ADDED, (negative, *added.texts), strict=True):
+        check_formulas(part, name=name)
+    plain = _straightened(text)
+    written = _object(plain) if _is_object(plain) else _lines(plain)
     if len(written) > MAX_KEYS:
         raise PromptError(f"the text has {len(written)} keys; {MAX_KEYS} are the most")
     keys: dict[str, PromptKey] = {}
@@ -80,11 +110,23 @@ def _parsed(text: str, negative: str) -> PromptSchedule:
     if doubled:
         listed = ", ".join(f"{key} (line {line})" for key, line in list(doubled.items())[:10])
         log.warning("Prompts: a key stands more than once, and its last prompt counts: %s.", listed)
-    return PromptSchedule(text, negative, tuple(keys.values()))
+    return PromptSchedule(text, negative, tuple(keys.values()), added)
+
+
+def _straightened(text: str) -> str:
+    """The text with straight quotes where a word processor's stand around a key, and so around the prompts too."""
+    if '"' in text or not _CURLY_KEY.match(text):
+        return text
+    return re.sub("[“”„‟]", '"', text)
 
 
 def _key(entry: _Written) -> PromptKey:
     check_formulas(entry.text, entry.key, entry.line)
+    if not has_formulas(entry.text):
+        try:
+            composition(split_negative(entry.text)[0])
+        except PromptError as error:
+            raise PromptError(error.reason, entry.key, entry.line) from error
     if _SHARE.fullmatch(entry.key) and 0.0 < float(entry.key) < 1.0:
         return PromptKey(KeyTime(entry.key), entry.text, entry.line, share=float(entry.key))
     try:
@@ -92,7 +134,7 @@ def _key(entry: _Written) -> PromptKey:
     except ExpressionError as error:
         reason = f"the key must be a frame such as 24, or a formula such as max_f/2: {error.reason}"
         raise PromptError(reason, shorten(entry.key), entry.line) from error
-    if time.unit:
+    if time.unit in _CLOCK:
         reason = "seconds and beats are for value schedules; give prompts a frame, or a formula such as max_f/2"
         raise PromptError(reason, entry.key, entry.line)
     return PromptKey(time, entry.text, entry.line)

@@ -7,21 +7,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 
-import numpy as np
-
-from .errors import ExpressionError, PromptError, shorten
-from .expression import Expression, parse_expression
+from .compose import composition, split_parts
+from .curve import Schedule
+from .errors import ExpressionError, PromptError
+from .formulas import fill, has_formulas
 from .keys import KeyTime, Timing
+from .mixing import BLENDS, Course, Mix, MixSequence, Pair
 
-#: How the texts of two keys share the frames between them.
-BLENDS = ("linear", "hold")
-
-Pair = tuple[str, str]
-
-_FORMULA = re.compile(r"`([^`]*)`")
 _NEGATIVE = re.compile(r"--neg(?![A-Za-z])")
-# One animation's texts; a formula is evaluated over all its frames at once.
-_CACHED_FORMULAS = 64
 
 
 @dataclass(frozen=True)
@@ -42,8 +35,28 @@ class PromptKey:
 
 
 @dataclass(frozen=True)
+class Additions:
+    """What is added to the prompt of every frame.
+
+    positive, pre_text: before it, with a blank between, as Deforum and FizzNodes do; app_text: behind it. style: a text
+    with `{prompt}` where the prompt goes, or one to put behind it with a comma. What stands behind `--neg` in any of
+    them goes to the negative side. weights: the schedules that formulas name pw_a to pw_d.
+    """
+
+    positive: str = ""
+    pre_text: str = ""
+    app_text: str = ""
+    style: str = ""
+    weights: tuple[tuple[str, Schedule], ...] = ()
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        return (self.positive, self.pre_text, self.app_text, self.style)
+
+
+@dataclass(frozen=True)
 class PromptSchedule:
-    """Texts over time, as the user wrote them. Equal, and of one hash, where `text` and `negative` are.
+    """Texts over time, as the user wrote them. Equal, and of one hash, where all but `keys` is.
 
     `negative` is added to the negative text of every frame. Made by `parse_prompts`.
     """
@@ -51,6 +64,7 @@ class PromptSchedule:
     text: str
     negative: str = ""
     keys: tuple[PromptKey, ...] = field(default=(), compare=False, repr=False)
+    additions: Additions = Additions()
 
     def text_at(self, frame: int, num_frames: int, seed: int = 0) -> Pair:
         """(positive, negative) of the key at or before the frame; the first key holds back to frame 0.
@@ -58,39 +72,33 @@ class PromptSchedule:
         Both are stripped, and the formulas between backticks replaced by their values at the frame. Raises PromptError
         where a formula has no finite value there.
         """
-        timing = _timing(frame, num_frames, seed)
-        placed = _placed(self, timing)
-        return placed[_current(placed, frame)].prepared(frame, timing)
+        course = _course(self, num_frames, seed, "hold", 0)
+        return course.placed[course.current(frame)].prepared(frame, course.timing)
 
-    def mix_at(
-        self, frame: int, num_frames: int, seed: int = 0, blend: str = "linear"
-    ) -> tuple[tuple[float, Pair], ...]:
+    def mix_at(self, frame: int, num_frames: int, seed: int = 0, blend: str = "linear", overlap: int = 0) -> Mix:
         """What shapes the frame: one or two (weight, (positive, negative)), the weights above 0 and 1 in sum.
 
         blend "hold": the text of the key at or before the frame. "linear": between two keys both texts, the later one
-        growing from 0 at the earlier key to 1 at its own. A key beyond the end is blended towards as well, as in
-        Deforum, so that a short preview looks like the beginning of the whole. Equal texts are one. Raises PromptError.
+        growing from 0 at the earlier key to 1 at its own. "smooth": so too, slowly at both ends (3u^2 - 2u^3).
+        `overlap`: a text holds, and changes only within this many frames around each key, half of them before it; where
+        keys lie closer, up to half way between them. 0 is from key to key. A key beyond the end is blended towards as
+        well, as in Deforum, so that a short preview looks like the beginning of the whole. Equal texts are one. Raises
+        PromptError.
         """
-        if blend not in BLENDS:
-            raise PromptError(f"blend is {blend!r}, and must be one of: {', '.join(BLENDS)}")
-        timing = _timing(frame, num_frames, seed)
-        placed = _placed(self, timing)
-        current = _current(placed, frame)
-        begin = placed[current].frame
-        pair = placed[current].prepared(frame, timing)
-        if blend == "hold" or frame <= begin or current + 1 == len(placed):
-            return ((1.0, pair),)
-        later = placed[current + 1].prepared(frame, timing)
-        if later == pair:
-            return ((1.0, pair),)
-        weight = (frame - begin) / (placed[current + 1].frame - begin)
-        return ((1.0 - weight, pair), (weight, later))
+        course = _course(self, num_frames, seed, blend, overlap)
+        return course.mix(frame)
 
-    def texts(self, frames: Iterable[int], num_frames: int, seed: int = 0, blend: str = "linear") -> list[Pair]:
+    def sample(self, num_frames: int, seed: int = 0, blend: str = "linear", overlap: int = 0) -> MixSequence:
+        """`mix_at` of every frame, as a sequence; where no formula stands in the texts, all at once."""
+        return MixSequence(_course(self, num_frames, seed, blend, overlap))
+
+    def texts(
+        self, frames: Iterable[int], num_frames: int, seed: int = 0, blend: str = "linear", overlap: int = 0
+    ) -> list[Pair]:
         """The distinct (positive, negative) that these frames need, in the order in which they are needed first."""
         needed: dict[Pair, None] = {}
         for frame in frames:
-            for _, pair in self.mix_at(frame, num_frames, seed, blend):
+            for _, pair in self.mix_at(frame, num_frames, seed, blend, overlap):
                 needed[pair] = None
         return list(needed)
 
@@ -101,23 +109,49 @@ class _Placed:
 
     frame: int
     key: PromptKey
-    negative: str
+    owner: PromptSchedule
     plain: Pair | None
 
     def prepared(self, frame: int, timing: Timing) -> Pair:
-        if self.plain is not None:
-            return self.plain
-        text = _filled(self.key.text, self.key, frame, timing)
-        return _pair(text, _filled(self.negative, self.key, frame, timing))
+        return self.plain if self.plain is not None else self.filled(frame, timing)
+
+    def filled(self, frame: int, timing: Timing) -> Pair:
+        added, key = self.owner.additions, self.key
+        weights = dict(added.weights)
+        text, negative, *others = (
+            fill(part, frame, timing, weights, key.time.text, key.line)
+            for part in (key.text, self.owner.negative, *added.texts)
+        )
+        try:
+            pair = _pair(text, negative, others)
+            composition(pair[0])
+        except PromptError as error:
+            raise PromptError(f"at frame {frame} {error.reason}", key.time.text, key.line) from error
+        return pair
 
 
-def _pair(text: str, added: str) -> Pair:
-    positive, negative = split_negative(text)
-    return positive, ", ".join(part for part in (negative, added.strip()) if part)
+def _pair(text: str, negative: str, added: Iterable[str]) -> Pair:
+    prompt, own = split_negative(text)
+    sides = [split_negative(part) for part in added]
+    positive, pre_text, app_text, style = (side[0] for side in sides)
+
+    def whole(part: str) -> str:
+        joined = " ".join(piece for piece in (positive, pre_text, part, app_text) if piece)
+        if "{prompt}" in style:
+            return style.replace("{prompt}", joined)
+        return ", ".join(piece for piece in (joined, style) if piece)
+
+    if any((positive, pre_text, app_text, style)):
+        # Each of the texts joined by AND is a prompt of its own; their weights stay behind them.
+        parts = [whole(part) + (f" :{weight}" if weight else "") for part, weight in split_parts(prompt)]
+        prompt = " AND ".join(parts)
+    return prompt, ", ".join(part for part in (own, *(side[1] for side in sides), negative.strip()) if part)
 
 
 def split_negative(text: str) -> Pair:
     """(positive, negative) of a prompt: what stands before `--neg`, and all that stands behind it; both stripped."""
+    if "--neg" not in text:
+        return text.strip(), ""
     positive, *negatives = _NEGATIVE.split(text)
     negative = negatives[0] if negatives else ""
     for part in negatives[1:]:
@@ -126,75 +160,35 @@ def split_negative(text: str) -> Pair:
     return positive.strip(), negative.strip()
 
 
-def check_formulas(text: str, key: str | None = None, line: int | None = None) -> None:
-    """Raises PromptError where a formula between backticks is wrong, or a backtick has no partner."""
-    if text.count("`") % 2:
-        raise PromptError("a backtick ` has no partner; a formula stands between two, as in `sin(t/10)`", key, line)
-    for formula in _FORMULA.finditer(text):
-        _formula(formula[1], key, line)
-
-
-def _formula(text: str, key: str | None, line: int | None) -> Expression:
-    try:
-        return parse_expression(text)
-    except ExpressionError as error:
-        place = f" (column {error.column} of `{shorten(text)}`)" if error.column else ""
-        raise PromptError(f"{error.reason}{place}", key, line) from error
-
-
-def _filled(text: str, key: PromptKey, frame: int, timing: Timing) -> str:
-    """The text with the value of every formula at the frame in its place."""
-    if "`" not in text:
-        return text
-
-    def value(match: re.Match[str]) -> str:
-        formula = _formula(match[1], key.time.text, key.line)
-        try:
-            values = _values(formula, timing.num_frames, timing.seed)
-            beyond = np.array([frame], np.int64)
-            known = frame < timing.num_frames
-            number = (values[frame] if known else formula.evaluate(beyond, timing.seed, timing.max_f)[0]).item()
-        except ExpressionError as error:
-            raise PromptError(f"`{shorten(match[1])}`: {error.reason}", key.time.text, key.line) from error
-        if isinstance(number, float) and not np.isfinite(number):
-            raise PromptError(f"`{shorten(match[1])}` is no finite number at frame {frame}", key.time.text, key.line)
-        return str(number)
-
-    return _FORMULA.sub(value, text)
-
-
-@lru_cache(maxsize=_CACHED_FORMULAS)
-def _values(formula: Expression, num_frames: int, seed: int) -> np.ndarray:
-    return formula.evaluate(np.arange(num_frames, dtype=np.int64), seed, num_frames - 1)
-
-
-def _timing(frame: int, num_frames: int, seed: int) -> Timing:
-    if num_frames < 1:
-        raise PromptError(f"num_frames is {num_frames}, and must be at least 1")
-    if frame < 0:
-        raise PromptError(f"the frame is {frame}; the first one is 0")
-    return Timing(num_frames, seed)
-
-
 @lru_cache(maxsize=32)
 def _placed(prompts: PromptSchedule, timing: Timing) -> tuple[_Placed, ...]:
     """The keys in ascending order; the last of equal ones."""
-    placed = {key.frame(timing): key for key in prompts.keys}
+    by_frame = {key.frame(timing): key for key in prompts.keys}
+    shared = any(has_formulas(text) for text in (prompts.negative, *prompts.additions.texts))
+    placed = [_Placed(frame, key, prompts, None) for frame, key in sorted(by_frame.items())]
     return tuple(
-        _Placed(
-            frame,
-            key,
-            prompts.negative,
-            None if "`" in key.text + prompts.negative else _pair(key.text, prompts.negative),
-        )
-        for frame, key in sorted(placed.items())
-    )
+        one if shared or has_formulas(one.key.text)
+        else _Placed(one.frame, one.key, prompts, one.filled(max(0, one.frame), timing))
+        for one in placed
+    )  # fmt: skip
 
 
-def _current(placed: tuple[_Placed, ...], frame: int) -> int:
-    """Which key the frame is under: the last one at or before it, else the first."""
-    low, high = 0, len(placed)
-    while low < high:
-        middle = (low + high) // 2
-        low, high = (middle + 1, high) if placed[middle].frame <= frame else (low, middle)
-    return max(0, low - 1)
+@lru_cache(maxsize=32)
+def _course(prompts: PromptSchedule, num_frames: int, seed: int, blend: str, overlap: int) -> Course:
+    if blend not in BLENDS:
+        raise PromptError(f"blend is {blend!r}, and must be one of: {', '.join(BLENDS)}")
+    if overlap < 0:
+        raise PromptError(f"overlap is {overlap} frames, and must be 0 or more")
+    if num_frames < 1:
+        raise PromptError(f"num_frames is {num_frames}, and must be at least 1")
+    timing = Timing(num_frames, seed)
+    placed = _placed(prompts, timing)
+    frames = [one.frame for one in placed]
+    begins, ends = frames[:-1], frames[1:]
+    if blend == "hold":
+        begins = ends
+    elif overlap:
+        gaps = [later - earlier for earlier, later in zip(begins, ends, strict=True)]
+        begins = [frame - min(overlap, gap) / 2 for frame, gap in zip(ends, gaps, strict=True)]
+        ends = [frame + min(overlap, gap) / 2 for frame, gap in zip(ends, [*gaps, overlap][1:], strict=True)]
+    return Course(timing, placed, tuple(begins), tuple(ends), blend == "smooth")

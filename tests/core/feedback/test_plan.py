@@ -33,3 +33,12 @@ def test_values_out_of_bounds_name_schedule_frame_and_bounds(name, values):
 def test_nan_is_out_of_bounds():
     with pytest.raises(FramedriftError, match="frame 1"):
         plan_frames([0], schedules(noise=[0, np.nan, 0, 0, 0]), [1], [("a", "")])
+
+
+def test_a_sub_seed_counts_where_it_has_strength():
+    given = schedules(subseed_strength=[0, 0.5, 0.25, 0, 0])
+    plans = plan_frames([0, 2], given, [7, 8], [("a", "")] * 2, [30, 31])
+    assert [(p.subseed, p.subseed_strength) for p in plans] == [(0, 0.0), (31, 0.25)]
+    assert plans[0] == plan_frames([0], schedules(), [7], [("a", "")])[0]
+    with pytest.raises(FramedriftError, match=r"subseed_strength_schedule is 1.5 at frame 1.*between 0 and 1"):
+        plan_frames([0], schedules(subseed_strength=[0, 1.5, 0, 0, 0]), [7], [("a", "")], [1])

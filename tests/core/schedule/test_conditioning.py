@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from framedrift.nodes.core.errors import FramedriftError
-from framedrift.nodes.core.schedule import blend_conditionings
+from framedrift.nodes.core.schedule import blend_conditionings, compose_conditionings
 
 
 def clip(seed, tokens=77, width=8, dtype=torch.float32, **options):
@@ -141,3 +141,53 @@ def test_half_precision_stays_and_is_summed_exactly():
 def test_bad_input(parts, words):
     with pytest.raises(FramedriftError, match=words):
         blend_conditionings(parts)
+
+
+def test_composed_conditionings_stand_side_by_side():
+    a, b = clip(1), clip(2, strength=0.5)
+    kept = copy.deepcopy((a, b))
+    composed = compose_conditionings([(1.2, a), (0.8, b)])
+    assert [entry[1]["strength"] for entry in composed] == pytest.approx([1.2, 0.4])
+    assert composed[0][0] is a[0][0] and composed[1][0] is b[0][0]
+    assert compose_conditionings([(0.3, a)]) is a
+    assert "strength" not in a[0][1] and b[0][1]["strength"] == kept[1][0][1]["strength"]
+    with pytest.raises(FramedriftError, match="no conditioning"):
+        compose_conditionings([])
+
+
+def family(name, seed, pieces):
+    """A conditioning of a model family's shape, for a text that takes this many of CLIP's pieces."""
+    made = torch.Generator().manual_seed(seed)
+
+    def rand(*shape):
+        return torch.randn(*shape, generator=made)
+
+    if name == "SD1.5":
+        return [[rand(1, 77 * pieces, 768), {"pooled_output": rand(1, 768)}]]
+    if name == "SDXL":
+        sizes = {"width": 1024, "height": 1024, "crop_w": 0, "crop_h": 0, "target_width": 1024, "target_height": 1024}
+        return [[rand(1, 77 * pieces, 2048), {"pooled_output": rand(1, 1280), **sizes}]]
+    if name == "SD3":
+        return [[rand(1, 77 * pieces + 77 + 23 * pieces, 4096), {"pooled_output": rand(1, 2048)}]]
+    mask = torch.ones(1, 256 + 40 * (pieces - 1))
+    return [[rand(1, mask.shape[1], 4096), {"pooled_output": rand(1, 768), "guidance": 3.5, "attention_mask": mask}]]
+
+
+@pytest.mark.parametrize("name", ["SD1.5", "SDXL", "SD3", "Flux"])
+def test_a_blend_has_everything_that_the_family_needs(name):
+    short, long = family(name, 1, 1), family(name, 2, 2)
+    for weight in (0.25, 0.75):
+        ((tokens, options),) = blend_conditionings([(1 - weight, short), (weight, long)])
+        assert tokens.shape == long[0][0].shape
+        assert tokens.dtype == torch.float32
+        assert set(options) == set(long[0][1])
+        own = short[0][0].shape[1]
+        torch.testing.assert_close(
+            tokens[:, :own], (1 - weight) * short[0][0] + weight * long[0][0][:, :own], rtol=1e-4, atol=1e-5
+        )
+        pooled = (1 - weight) * short[0][1]["pooled_output"] + weight * long[0][1]["pooled_output"]
+        torch.testing.assert_close(options["pooled_output"], pooled)
+        for key in set(options) - {"pooled_output", "attention_mask"}:
+            assert options[key] == long[0][1][key]
+        if name == "Flux":
+            assert options["attention_mask"].shape == (1, 296)

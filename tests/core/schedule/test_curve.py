@@ -149,6 +149,8 @@ def test_names_with_brackets_survive():
     assert parse_string_schedule(text).sample(9)[::2] == [
         *["my model (v2), final.safetensors"] * 2, "it's (a) mix.ckpt", "Euler a", "C:\\\\x (1)",
     ]  # fmt: skip
+    lora = parse_string_schedule("0: (<lora:film (70s):0.8>), 3: (C:/x (2)/m.ckpt), 4: ((a) and (b))").sample(5)
+    assert lora[2:] == ["<lora:film (70s):0.8>", "C:/x (2)/m.ckpt", "(a) and (b)"]
     assert parse_string_schedule("euler").sample(2) == ["euler", "euler"]
     assert parse_string_schedule("3:(b), 9:(c)").sample(5) == ["b"] * 5
     assert parse_string_schedule('"max_f/2":("b"), 0:("a")').sample(5) == ["a", "a", "b", "b", "b"]

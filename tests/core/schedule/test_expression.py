@@ -95,6 +95,11 @@ def test_whole_numbers_stay_whole_while_they_fit():
     [
         ("sni(t)", 1, "did you mean sin"),
         ("1 + asin(t)", 5, "did you mean arcsin"),
+        ("cosine(t)", 1, "did you mean cos?"),
+        ("2*frame", 3, "did you mean t?"),
+        ("max_frames/2", 1, "did you mean max_f"),
+        ("__import__('os').system('x')", 12, "has no texts"),
+        ("().__class__.__bases__", 1, "a dot after a name"),
         ("t + foo", 5, "'foo' is not known"),
         ("sin", 1, r"write sin\(\.\.\.\)"),
         ("t(3)", 1, "is a value, not a function"),

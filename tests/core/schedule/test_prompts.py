@@ -1,7 +1,9 @@
 """Prompt schedules: the ways to write them, what each frame gets, and what is said of a wrong text."""
 
+import contextlib
 import json
 import logging
+import re
 import time
 from pathlib import Path
 
@@ -9,7 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framedrift.nodes.core.schedule import PromptError, parse_prompts
+from framedrift.nodes.core.errors import FramedriftError
+from framedrift.nodes.core.schedule import BLENDS, PromptError, composition, parse_prompts
 
 REFERENCE = json.loads((Path(__file__).parents[2] / "reference" / "prompts.json").read_text())
 
@@ -38,6 +41,11 @@ SAME = [
     '{"0": "a cat --neg dog", "(max_f+1)/3": "a (tree:1.2), red"}',
     "0: a cat --neg dog\nmax_f-47: a (tree:1.2), red",
     '{"24": "x", "0": "a cat --neg dog", "24": "a (tree:1.2), red"}',
+    '{\n/* first */ "0": "a cat --neg dog", /* a\nsecond * / */ "24": "a (tree:1.2), red"}',
+    "{“0”: “a cat --neg dog”, “24”: “a (tree:1.2), red”,}",
+    "“0”: “a cat --neg dog”,\n“24”: “a (tree:1.2), red”",
+    "  {  '0' : 'a cat --neg dog' ,\n\n  24:'a (tree:1.2), red' , }  ",
+    "0: a cat --neg dog\n0.34: a (tree:1.2), red",
     '{"5": "x", "0": "y", "0": "a cat --neg dog", "24.0": "a (tree:1.2), red", "5": "a cat --neg dog"}',
 ]
 
@@ -125,7 +133,7 @@ def test_blend_runs_evenly_and_adds_up():
         assert all(weight > 0 for weight, _ in mix)
         assert prompts.mix_at(frame, 60, blend="hold") == ((1.0, prompts.text_at(frame, 60)),)
     with pytest.raises(PromptError, match="linear, hold"):
-        prompts.mix_at(0, 9, blend="smooth")
+        prompts.mix_at(0, 9, blend="cubic")
 
 
 def test_a_preview_looks_like_the_beginning_of_the_whole():
@@ -182,7 +190,16 @@ def test_a_doubled_key_is_said(caplog):
         ('{"0": "\\u00"}', 1, "0", "hexadecimal"),
         ("// nothing else", 1, None, "neither JSON nor a line"),
         ("x" * 600_000, None, None, "500000"),
+        ("x" * 1_000_000, None, None, "500000"),
         ("0: a\n" * 30_000, None, None, "20000"),
+        ("0: a\n5: b" + " `t`" * 1001, 2, "5", "1001 formulas"),
+        ("0: a\n5: b :1 AND c :-1", 2, "5", "add up to 0"),
+        ("0: a" + " AND b" * 40, 1, "0", "41 texts are joined"),
+        ("0: a\n5: (b:`pw_a+`)", 2, "5", "not a formula"),
+        ("0: a\n5: (b:`pw_e`)", 2, "5", "weights are called pw_a to pw_d: .pw_e. is not known"),
+        ("0: `pw_a*sni(t)`", 1, "0", r"did you mean sin.*column 6"),
+        ("0: `__import__(1)`", 1, "0", "__import__"),
+        ("0: `t.__class__`", 1, "0", "a dot after a name"),
     ],
 )
 def test_errors_name_line_and_key(text, line, key, words):
@@ -210,29 +227,219 @@ def test_ten_thousand_frames_are_mixed_quickly():
     assert time.perf_counter() - start < 1.0
 
 
+def test_ten_thousand_frames_with_three_blends_are_sampled_in_a_moment():
+    prompts = parse_prompts("0: a --neg x\n2500: b\n5000: c :1.2 AND d\n7500: e", "y", pre_text="p", style="s")
+    start = time.perf_counter()
+    mixes = prompts.sample(10_000, blend="smooth", overlap=600)
+    assert time.perf_counter() - start < 0.05
+    assert len(mixes) == 10_000
+    assert mixes[2500] == prompts.mix_at(2500, 10_000, blend="smooth", overlap=600)
+
+
+@pytest.mark.parametrize("blend", BLENDS)
+@pytest.mark.parametrize("overlap", [0, 1, 4, 7, 100])
+def test_sampled_at_once_is_frame_by_frame(blend, overlap):
+    prompts = parse_prompts("-3: z\n4: a\n9: b `t`\n10: c\n20: c\n31: d\n90: e")
+    sampled = prompts.sample(40, 5, blend, overlap)
+    one_by_one = [prompts.mix_at(frame, 40, 5, blend, overlap) for frame in range(40)]
+    assert list(sampled) == one_by_one
+    assert sampled[-1] == one_by_one[-1]
+    assert sampled[3:8:2] == one_by_one[3:8:2]
+    assert all(sum(weight for weight, _ in mix) == pytest.approx(1) and len(mix) <= 2 for mix in one_by_one)
+    assert all(weight > 0 for mix in one_by_one for weight, _ in mix)
+    with pytest.raises(IndexError):
+        sampled[40]
+
+
+def shares(prompts, num_frames, **how):
+    """How much of each frame is b."""
+    return [sum(w for w, pair in prompts.mix_at(f, num_frames, **how) if pair[0] == "b") for f in range(num_frames)]
+
+
+def test_smooth_starts_and_ends_slowly():
+    prompts = parse_prompts("0: a\n10: b")
+    linear, smooth = shares(prompts, 11), shares(prompts, 11, blend="smooth")
+    assert linear == pytest.approx([u / 10 for u in range(11)])
+    assert smooth == pytest.approx([3 * u * u - 2 * u**3 for u in linear])
+    assert smooth[1] < linear[1] / 3 and smooth[5] == pytest.approx(0.5)
+
+
+def test_an_overlap_lies_around_the_key():
+    prompts = parse_prompts("0: a\n20: b\n40: a")
+    got = shares(prompts, 60, overlap=8)
+    assert got[:17] == [0] * 17
+    assert got[16:25] == pytest.approx([0, 0.125, 0.25, 0.375, 0.5, 0.625, 0.75, 0.875, 1])
+    assert got[24:37] == [1] * 13
+    assert got[40] == pytest.approx(0.5)
+    assert got[44:] == [0] * 16
+    # Keys that lie closer than the overlap share the frames between them.
+    close = parse_prompts("0: a\n20: b\n24: a")
+    assert shares(close, 40, overlap=30)[20] == pytest.approx(10 / 12)
+    assert shares(close, 40, overlap=30)[22] == 1
+    assert shares(prompts, 60, overlap=8, blend="hold") == [float(20 <= f < 40) for f in range(60)]
+    assert shares(prompts, 60, overlap=8, blend="smooth")[20] == pytest.approx(0.5)
+    assert parse_prompts("3: b").mix_at(5, 9, overlap=4) == ((1.0, ("b", "")),)
+    with pytest.raises(PromptError, match="overlap is -1"):
+        prompts.mix_at(0, 9, overlap=-1)
+
+
+def test_what_is_added_to_every_prompt():
+    text = "0: a cat --neg dog\n5: bird"
+    assert parse_prompts(text, positive="best", pre_text="photo of", app_text="4k").text_at(0, 9) == (
+        "best photo of a cat 4k", "dog",
+    )  # fmt: skip
+    assert parse_prompts(text, style="ink drawing").text_at(6, 9) == ("bird, ink drawing", "")
+    styled = parse_prompts(text, "blurry", pre_text="big --neg small", style="film of {prompt}, grain --neg cartoon")
+    assert styled.text_at(0, 9) == ("film of big a cat, grain", "dog, small, cartoon, blurry")
+    assert parse_prompts(text, style="`t` of {prompt}").text_at(6, 9)[0] == "6 of bird"
+    assert parse_prompts(text, pre_text="  ", style=" ").text_at(6, 9) == ("bird", "")
+
+
+def test_what_is_added_goes_to_each_of_several_texts():
+    prompts = parse_prompts("0: a cat :1.2 AND a dog:`t/10` AND bird --neg x", pre_text="photo of", style="4k")
+    want = "photo of a cat, 4k :1.2 AND photo of a dog, 4k :0.5 AND photo of bird, 4k"
+    assert prompts.text_at(5, 9) == (want, "x")
+    assert composition(want) == ((1.2, "photo of a cat, 4k"), (0.5, "photo of a dog, 4k"), (1.0, "photo of bird, 4k"))
+
+
+def test_additions_are_part_of_what_a_schedule_is():
+    base = parse_prompts("0: a")
+    others = [
+        parse_prompts("0: a", **{name: "x"}) for name in ("negative", "positive", "pre_text", "app_text", "style")
+    ]
+    others.append(parse_prompts("0: a", weights={"pw_a": "0:(2)"}))
+    assert len({base, *others}) == 7
+    assert parse_prompts("0: a", pre_text="x") == others[2]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["(cat:`pw_a`)", "(cat:pw_a)", "(cat: pw_a )", "(cat:`pw_a*1`)", "(cat:`(pw_a)`)", "(cat:`pw_a+pw_b-pw_b`)"],
+)
+def test_weights_as_schedules(text):
+    prompts = parse_prompts("0: " + text, weights={"pw_a": "0:(0), 10:(1)", "pw_b": [0.25, 0.75]})
+    for frame in (0, 3, 10, 12):
+        said = prompts.text_at(frame, 12)[0]
+        value = float(re.fullmatch(r"\(cat: ?(\S+?) ?\)", said)[1])
+        assert value == pytest.approx(min(frame, 10) / 10)
+
+
+def test_weights_keep_out_of_words_and_are_1_where_nobody_gives_them():
+    prompts = parse_prompts("0: pw_a (xpw_a:1) `pw_d` (y:pw_c)")
+    assert prompts.text_at(3, 9)[0] == "pw_a (xpw_a:1) 1.0 (y:1.0)"
+    negative = parse_prompts("0: -`pw_b**2` --neg (z:`pw_b`)", weights={"pw_b": -0.5})
+    assert negative.text_at(0, 2) == ("-0.25", "(z:-0.5)")
+
+
+@pytest.mark.parametrize(
+    ("weights", "words"),
+    [
+        ({"pw_a": "0:(sni(t))"}, "pw_a.*did you mean sin"),
+        ({"pw_a": "2s:(1)"}, "pw_a.*fps.*frames"),
+        ({"pw_x": "1"}, "pw_x.*pw_a, pw_b"),
+        ({"pw_a": "0:(1/t)"}, "pw_a.*infinite at frame 0"),
+    ],
+)
+def test_a_wrong_weight_is_named(weights, words):
+    with pytest.raises(FramedriftError, match=words):
+        parse_prompts("0: (a:`pw_a`)", weights=weights).text_at(0, 9)
+
+
+@pytest.mark.parametrize("name", ["negative", "positive", "pre_text", "app_text", "style"])
+def test_a_wrong_addition_is_named(name):
+    with pytest.raises(PromptError, match=f"{name}: .*did you mean sin"):
+        parse_prompts("0: a", **{name: "x `sni(t)`"})
+    with pytest.raises(PromptError, match=f"{name} is 600000 characters"):
+        parse_prompts("0: a", **{name: "x" * 600_000})
+    with pytest.raises(PromptError, match=f"{name} is a int"):
+        parse_prompts("0: a", **{name: 5})
+
+
+def test_weights_of_and_that_leave_nothing_name_the_frame():
+    prompts = parse_prompts("0: a\n4: b :`t-6` AND c :0")
+    assert prompts.text_at(7, 9)[0] == "b :1 AND c :0"
+    with pytest.raises(PromptError, match=r"line 2, key 4: at frame 5 .*add up to -1"):
+        prompts.text_at(5, 9)
+
+
+HEAVY = [
+    "{" * 499_000, '"' * 499_000, "'0':" * 120_000, "\\" * 499_000, "/*" * 240_000, "0:" * 240_000, "`t`" * 160_000,
+    "max_f" * 99_000, "0: a" + " AND" * 120_000, "“" * 499_000, "0: " + "(a:" * 160_000, "0: a" + " --neg" * 80_000,
+    "0:(" + " pw_a" * 90_000, "\n" * 499_000, "0: " + ":" * 490_000, "#" * 499_000, "0: " + " " * 490_000 + ":pw_a",
+    '{"0": "' + "\\u00e9" * 80_000 + '"}', "0: " + ": " * 200_000, "x" * 1_000_000, "0: a\n" * 19_000,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("text", HEAVY, ids=lambda text: repr(text[:12]))
+def test_a_long_text_takes_bounded_time(text):
+    start = time.perf_counter()
+    with contextlib.suppress(PromptError):
+        parse_prompts(text).text_at(3, 9)
+    assert time.perf_counter() - start < 3.0
+
+
 PIECES = [
     *("{", "}", '"0"', "'5'", "0", "24", "max_f/2", "0.5", ":", ":", ",", '"a cat"', "'b'", "a", "\n", " ", "--neg"),
     *("`t`", "`", "`1/t`", "\\", "\\u12", "//", "#", "[", "é", "\x00", "(x:1.2)", '"', "'", "AND", "-3"),
+    *(
+        " AND ",
+        ":-1",
+        ":0.5",
+        "`pw_a`",
+        ":pw_b)",
+        "`pw_a/t`",
+        "{prompt}",
+        "/*",
+        "*/",
+        "“",
+        "”",
+        "max_f",
+        "0.5:",
+        "\n5: ",
+    ),
 ]
 
 
-@given(st.lists(st.sampled_from(PIECES), max_size=16).map("".join) | st.text(max_size=40))
-@settings(max_examples=500, deadline=None)
-def test_any_text_is_prompts_or_our_error(text):
+SOUP = st.lists(st.sampled_from(PIECES), max_size=16).map("".join)
+# Most soups are no schedule at all: these have keys, so that what stands behind them is read too.
+KEYED = st.lists(st.tuples(st.sampled_from(["0", "3", "0.5", "max_f", "-2", "s"]), SOUP), min_size=1, max_size=4)
+LINES = KEYED.map(lambda keys: "\n".join(f"{key}: {text}" for key, text in keys))
+OBJECT = KEYED.map(lambda keys: json.dumps(dict(keys)))
+TYPED = SOUP | LINES | OBJECT | st.text(max_size=40)
+
+
+def check_any_text(text, added):
     try:
-        prompts = parse_prompts(text)
+        prompts = parse_prompts(text, added, app_text=added, style=added, weights={"pw_a": "0:(0), 8:(t/4)"})
         pairs = [prompts.text_at(frame, 9, 3) for frame in (0, 4, 8)]
-        mixes = [prompts.mix_at(frame, 9, 3) for frame in range(9)]
-    except PromptError:
+        mixes = list(prompts.sample(9, 3, "smooth", 3))
+        assert mixes == [prompts.mix_at(frame, 9, 3, "smooth", 3) for frame in range(9)]
+        for positive, _ in pairs:
+            assert sum(weight for weight, _ in composition(positive)) > 0
+    except PromptError as error:
+        assert error.reason
         return
     assert all(isinstance(part, str) for pair in pairs for part in pair)
     assert all(sum(weight for weight, _ in mix) == pytest.approx(1.0) for mix in mixes)
 
 
+@given(TYPED, st.just("") | TYPED)
+@settings(max_examples=300, deadline=None)
+def test_any_text_is_prompts_or_our_error(text, added):
+    check_any_text(text, added)
+
+
+@pytest.mark.soak
+@given(TYPED, st.just("") | TYPED)
+@settings(max_examples=10_000, deadline=None)
+def test_ten_thousand_texts_are_prompts_or_our_error(text, added):
+    check_any_text(text, added)
+
+
 TEXTS = st.text(st.characters(blacklist_characters="`\r", blacklist_categories=("Cs",)), max_size=20)
 
 
-@given(st.dictionaries(st.integers(0, 50), TEXTS.filter(lambda text: "--neg" not in text), min_size=1))
+@given(st.dictionaries(st.integers(0, 50), TEXTS.filter(lambda text: not re.search("--neg|AND|pw_", text)), min_size=1))
 @settings(max_examples=100, deadline=None)
 def test_json_says_what_was_put_in(texts):
     prompts = parse_prompts(json.dumps({str(frame): text for frame, text in texts.items()}))

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from framedrift.nodes.core.errors import FramedriftError
-from framedrift.nodes.core.schedule import SEED_BEHAVIORS, seed_sequence
+from framedrift.nodes.core.schedule import SEED_BEHAVIORS, parse_schedule, scheduled_seeds, seed_sequence
 
 REFERENCE = json.loads((Path(__file__).parents[2] / "reference" / "seeds.json").read_text())
 
@@ -46,8 +46,32 @@ def test_iter_wraps_to_zero():
 
 @pytest.mark.parametrize(
     ("arguments", "words"),
-    [(("up", 1, 4), "seed_behavior.*fixed, iter"), (("iter", 1, 4, 0), "seed_iter_N"), (("iter", 1, -1), "at least 0")],
+    [
+        (("up", 1, 4), "seed_behavior.*fixed, iter"),
+        (("iter", 1, 4, 0), "seed_iter_N"),
+        (("iter", 1, -1), "at least 0"),
+        (("schedule", 1, 3, 1, [1.0]), "seed_schedule gives 1 values.*3"),
+        (("schedule", 1, 2, 1, [1.0, float("nan")]), "seed_schedule is nan.*frame 1"),
+    ],
 )
 def test_bad_input(arguments, words):
     with pytest.raises(FramedriftError, match=words):
         seed_sequence(*arguments)
+
+
+def test_scheduled_seeds_are_truncated_as_in_deforum():
+    values = parse_schedule("0:(10), 4:(12), 5:(t*3.9)").sample(8).tolist()
+    assert seed_sequence("schedule", 100, 8, values=values) == [10, 10, 11, 11, 12, 19, 23, 27]
+    assert seed_sequence("schedule", 100, 2, values=[2.0**64 - 4096, 3.99]) == [2**64 - 4096, 3]
+
+
+def test_a_scheduled_seed_below_0_is_drawn_and_can_be_drawn_again():
+    text = '0:(s), 1:(-1), "max_f-2":(-1), "max_f-1":(s)'
+    values = parse_schedule(text).sample(40, seed=77).tolist()
+    seeds = seed_sequence("schedule", 77, 40, values=values)
+    assert seeds == scheduled_seeds(values, 77, "seed")
+    assert (seeds[0], seeds[38], seeds[39]) == (77, 77, 77)
+    assert len(set(seeds[1:38])) == 37
+    assert all(0 <= seed < 2**32 for seed in seeds)
+    assert seeds[1:38] != seed_sequence("schedule", 78, 40, values=values)[1:38]
+    assert scheduled_seeds(values, 77, "subseed")[1:38] != seeds[1:38], "a sub-seed is another draw"

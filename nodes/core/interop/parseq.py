@@ -1,0 +1,283 @@
+"""Parseq's manifests: one table of values, frame by frame."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from ..schedule import Schedule
+from .defaults import DEFAULTS
+from .deforum import import_deforum, said_nowhere
+from .model import (
+    APPROXIMATED,
+    LEFT_OUT,
+    MAPPED,
+    MAX_FRAMES,
+    NO_EFFECT,
+    UNKNOWN,
+    ImportedAnimation,
+    InteropError,
+    Log,
+    number,
+    schedule_from_values,
+    shown,
+    told,
+    whole,
+)
+
+_DEEP = ("translation_z", "rotation_3d_x", "rotation_3d_y", "rotation_3d_z")
+_FLAT = ("angle", "zoom")
+MOTION = (*_FLAT, "translation_x", "translation_y", *_DEEP)
+_FLIP = ("perspective_flip_theta", "perspective_flip_phi", "perspective_flip_gamma", "perspective_flip_fv")
+_FIELDS = {
+    "noise": "noise_schedule",
+    "strength": "strength_schedule",
+    "scale": "cfg_scale_schedule",
+    "fov": "fov_schedule",
+    "seed": "seed_schedule",
+    "subseed": "subseed_schedule",
+    "subseed_strength": "subseed_strength_schedule",
+}
+_ELSEWHERE = {
+    "contrast": (LEFT_OUT, "the contrast is not changed before a frame is diffused here."),
+    "near": (NO_EFFECT, "near has no effect on Deforum's warp."),
+    "far": (NO_EFFECT, "far has no effect on Deforum's warp."),
+}
+_STILL = {**DEFAULTS, "zoom": "0:(1)", "translation_z": "0:(0)"}
+_EDITOR = {
+    "keyframes": "the rendered frames hold what they give",
+    "displayedFields": "is about Parseq's page",
+    "displayFields": "is about Parseq's page",
+    "rendered_frames_meta": "sums the rendered frames up",
+    "timeSeries": "the rendered frames hold what it gives",
+    "keyframeLock": "is about Parseq's page",
+    "reverseRender": "the rendered frames are turned round already",
+    "docName": "is a name",
+}
+
+
+def import_parseq(manifest: Mapping[str, Any], log: Log) -> ImportedAnimation:
+    """An animation from a manifest with rendered_frames.
+
+    Motion comes from the fields that end in _delta, which say what moves from one frame to the next; where a manifest
+    has none, its plain values are taken frame by frame, as Deforum does with deltas switched off. Raises InteropError
+    naming the field and frame.
+    """
+    _check_version(manifest)
+    table = _Table(manifest["rendered_frames"])
+    options = manifest.get("options")
+    options = options if isinstance(options, Mapping) else {}
+    values: dict[str, Any] = {"max_frames": table.num_frames}
+    fps = next((options[key] for key in ("output_fps", "input_fps") if options.get(key) is not None), 15)
+    values["fps"] = number(fps, "options.output_fps", 0.1, 240)
+    if options.get("cadence") is not None:
+        values["diffusion_cadence"] = whole(options["cadence"], "options.cadence", 1, 1000)
+    values |= schedules_of(table, use_deltas=True, log=log)
+    values["animation_mode"] = _mode(values)
+    values["prompts"] = _prompts(manifest, table, log)
+    _explain_fields(table, values["animation_mode"], log)
+    _explain(manifest, options, table, log)
+    log.notes += said_nowhere(values)
+    quiet = Log(log.title)
+    made = import_deforum(values, quiet, "parseq", _STILL, complete=False)
+    log.notes += [note for note in quiet.notes if note not in log.notes]
+    return ImportedAnimation(
+        "parseq", made.prompts, made.camera, made.settings, made.num_frames, made.fps, made.size, log.report(), "hold"
+    )
+
+
+def overlaid(values: Mapping[str, Any], manifest: Mapping[str, Any], log: Log) -> dict[str, Any]:
+    """A Deforum file's keys with those of the manifest that it names in their place."""
+    _check_version(manifest)
+    table = _Table(manifest["rendered_frames"])
+    deltas = values.get("parseq_use_deltas", True) is not False
+    quiet = Log(log.title)
+    found = schedules_of(table, deltas, quiet)
+    merged = {**values, **found}
+    options = manifest.get("options")
+    if values.get("parseq_non_schedule_overrides", True) is not False and isinstance(options, Mapping):
+        merged["max_frames"] = table.num_frames
+        for ours, theirs in (("fps", "output_fps"), ("diffusion_cadence", "cadence")):
+            if options.get(theirs) is not None:
+                merged[ours] = options[theirs]
+    if "deforum_prompt" in table.fields:
+        merged["prompts"] = table.texts("deforum_prompt")
+        for key in ("animation_prompts", "animation_prompts_positive", "animation_prompts_negative"):
+            merged.pop(key, None)
+    names = ", ".join(sorted(found)) or "none"
+    log.add("parseq_manifest", MAPPED, f"its {table.num_frames} frames give these schedules: {names}.")
+    log.add("parseq_use_deltas", MAPPED, f"motion comes from the {'deltas' if deltas else 'plain values'}.")
+    log.add("parseq_non_schedule_overrides", MAPPED, "length, fps and cadence come from the manifest unless it is off.")
+    return merged
+
+
+def schedules_of(table: _Table, use_deltas: bool, log: Log) -> dict[str, Any]:
+    """Deforum's schedules by its keys, out of the fields that the first frame defines."""
+    found: dict[str, Any] = {}
+    with_deltas = any(f"{field}_delta" in table.fields for field in (*MOTION, *_FLIP))
+    for field in MOTION:
+        source = f"{field}_delta" if use_deltas and with_deltas else field
+        if source in table.fields:
+            found[field] = table.schedule(source, field)
+    if use_deltas and not with_deltas and any(field in found for field in MOTION):
+        log.notes.append("The manifest has no deltas: its motion is taken frame by frame, as it stands.")
+    for field, key in _FIELDS.items():
+        if field in table.fields:
+            found[key] = table.schedule(field, key)
+    if "seed_schedule" in found:
+        found |= {"seed_behavior": "schedule", "seed": max(0, int(table.numbers("seed")[0]))}
+    if "subseed_schedule" in found or "subseed_strength_schedule" in found:
+        found["enable_subseed_scheduling"] = True
+    return found
+
+
+class _Table:
+    """The rendered frames, checked: every one an object with a whole frame number, in ascending order."""
+
+    def __init__(self, frames: Any):
+        if not isinstance(frames, list) or not frames:
+            raise InteropError("it must be a list of frames; render the document in Parseq first.", "rendered_frames")
+        found: dict[int, Mapping[str, Any]] = {}
+        for index, frame in enumerate(frames):
+            if not isinstance(frame, Mapping):
+                raise InteropError(f"entry {index} is {shown(frame, 20)}, and must be an object.", "rendered_frames")
+            place = f"rendered_frames[{index}].frame"
+            found[whole(frame.get("frame"), place, 0, MAX_FRAMES - 1)] = frame
+        self.doubled = len(frames) - len(found)
+        self.places = sorted(found)
+        self.rows = [found[place] for place in self.places]
+        self.num_frames = self.places[-1] + 1
+        self.missing = self.num_frames - len(self.rows)
+        self.fields = {str(key): None for key, value in self.rows[0].items() if value is not None}
+
+    def numbers(self, field: str) -> np.ndarray:
+        """The field's value at every frame; between frames that are missing, on the line."""
+        known = [
+            (place, number(row[field], f"{field} at frame {place}"))
+            for place, row in zip(self.places, self.rows, strict=True)
+            if row.get(field) is not None
+        ]
+        places, values = zip(*known, strict=True)
+        return np.interp(np.arange(self.num_frames), places, np.array(values, np.float64))
+
+    def schedule(self, field: str, name: str) -> Schedule:
+        return schedule_from_values(self.numbers(field), name)
+
+    def texts(self, field: str) -> dict[str, str]:
+        """The text at every frame at which it changes."""
+        changes: dict[str, str] = {}
+        last = None
+        for place, row in zip(self.places, self.rows, strict=True):
+            text = row.get(field)
+            if text is None or text == last:
+                continue
+            if not isinstance(text, str):
+                raise InteropError(f"it is {shown(text)}, and must be a text.", f"{field} at frame {place}")
+            changes[str(place)] = last = text
+        return changes
+
+
+def _check_version(manifest: Mapping[str, Any]) -> None:
+    if "rendered_frames" not in manifest:
+        raise InteropError(
+            "it is missing: this Parseq document was not rendered. Press Render in Parseq and copy its output.",
+            "rendered_frames",
+        )
+    meta = manifest.get("meta")
+    version = meta.get("version") if isinstance(meta, Mapping) else None
+    if version is not None and str(version).split(".")[0].lstrip("v") not in ("0", ""):
+        raise InteropError(f"it is {told(str(version))}; this importer reads Parseq's versions 0.x.", "meta.version")
+
+
+def _mode(values: Mapping[str, Any]) -> str:
+    """3D where the camera moves in depth, or where nothing says that the picture turns or zooms in its plane."""
+    moving = {field for field in MOTION if field in values and _moves(values[field], field)}
+    if moving & set(_DEEP):
+        return "3D"
+    if moving & set(_FLAT):
+        return "2D"
+    return "3D" if any(field in values for field in (*_DEEP, "fov_schedule")) else "2D"
+
+
+def _moves(schedule: Schedule, field: str) -> bool:
+    rest = 1.0 if field == "zoom" else 0.0
+    return any(key.value != rest for key in schedule.keys)
+
+
+def _prompts(manifest: Mapping[str, Any], table: _Table, log: Log) -> dict[str, str]:
+    if "deforum_prompt" in table.fields:
+        return table.texts("deforum_prompt")
+    document = manifest.get("prompts")
+    listed = document.get("promptList") if isinstance(document, Mapping) else document
+    made: dict[str, str] = {}
+    for entry in listed if isinstance(listed, list) else ():
+        if not isinstance(entry, Mapping) or not isinstance(entry.get("positive"), str):
+            continue
+        start = 0 if entry.get("allFrames") else whole(entry.get("from", 0), "prompts.from", 0, MAX_FRAMES - 1)
+        negative = entry.get("negative")
+        made[str(start)] = entry["positive"] + (f" --neg {negative}" if isinstance(negative, str) and negative else "")
+    if made:
+        log.add(
+            "prompts", APPROXIMATED, "taken from the document, each from its first frame on, without their overlap."
+        )
+    return made
+
+
+def _explain_fields(table: _Table, mode: str, log: Log) -> None:
+    for field in table.fields:
+        base = field.removesuffix("_delta").removesuffix("_pc")
+        if field in ("frame", "deforum_prompt"):
+            log.add(field, MAPPED, "the frame's number." if field == "frame" else "the prompt, frame by frame.")
+        elif base in MOTION and base != field:
+            _explain_motion(field, base, mode, field.endswith("_delta"), log)
+        elif base in MOTION:
+            has = f"{field}_delta" in table.fields
+            text = "its delta is what moves the camera."
+            log.add(field, NO_EFFECT, text) if has else _explain_motion(field, base, mode, True, log)
+        elif field in _FIELDS:
+            log.add(field, MAPPED, f"{_FIELDS[field]}.")
+        elif base in _ELSEWHERE:
+            log.add(field, *_ELSEWHERE[base])
+        elif base in _FLIP or base.startswith(("antiblur_", "cn_", "hybrid_", "guided_", "blend_", "loop_")):
+            log.add(field, LEFT_OUT, "nothing here takes it.")
+        elif base != field or field.startswith("prompt_weight_"):
+            log.add(field, NO_EFFECT, "the prompts hold it already." if base == field else "another form of its field.")
+        else:
+            log.add(field, UNKNOWN, "no version of Parseq that this importer knows has it.")
+
+
+def _explain_motion(field: str, base: str, mode: str, counts: bool, log: Log) -> None:
+    other = (mode == "3D" and base in _FLAT) or (mode == "2D" and base in _DEEP)
+    if not counts or other:
+        log.add(field, NO_EFFECT, f"the motion is {mode}." if counts else "another form of its field.")
+    else:
+        log.add(field, MAPPED, f"the {mode} camera's {base}.")
+
+
+def _explain(manifest: Mapping[str, Any], options: Mapping[str, Any], table: _Table, log: Log) -> None:
+    if table.missing:
+        text = f"{table.missing} frames between the first and the last are missing: values run on the line between."
+        log.notes.append(text)
+    if table.doubled:
+        log.notes.append(f"{table.doubled} frames stand more than once; the last of each counts.")
+    for key in manifest:
+        if key == "rendered_frames":
+            log.add(key, MAPPED, f"{table.num_frames} frames.")
+        elif key in ("meta", "managedFields", "options"):
+            log.add(key, MAPPED, "read with what it holds.")
+        elif key == "prompts":
+            log.add(key, NO_EFFECT, "the rendered frames hold what it gives.")
+        elif key in _EDITOR:
+            log.add(key, NO_EFFECT, f"{_EDITOR[key]}.")
+        else:
+            log.add(key, UNKNOWN, "no version of Parseq that this importer knows has it.")
+    said = {
+        "output_fps": (MAPPED, "fps."),
+        "input_fps": (NO_EFFECT, "output_fps counts.") if options.get("output_fps") is not None else (MAPPED, "fps."),
+        "cadence": (MAPPED, "diffusion_cadence."),
+        "bpm": (NO_EFFECT, "the frames are rendered: beats have become frames already."),
+    }
+    for key in options:
+        log.add(f"options.{key}", *said.get(key, (NO_EFFECT, "is about Parseq's page.")))
