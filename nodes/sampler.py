@@ -10,6 +10,7 @@ import torch
 from . import host, sockets
 from .core.errors import FramedriftError
 from .host import io
+from .warp import bad_range, projection_inputs, warp_settings
 
 SEED_BEHAVIORS = ["iter", "fixed", "ladder", "alternate", "random", "schedule"]
 COHERENCES = {"none": "none", "LAB to frame 0": "lab"}
@@ -62,7 +63,7 @@ class FrameFeedbackSampler(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, **kwargs):
         """What can be known before anything is loaded."""
-        return host.check_bounds(cls, kwargs) or _problem(kwargs) or True
+        return host.check_bounds(cls, kwargs) or bad_range(kwargs) or _problem(kwargs) or True
 
     @classmethod
     def execute(cls, **inputs):
@@ -205,49 +206,7 @@ def _inputs() -> list:
             default="none",
             tooltip="Keeps the colours of frame 0 (or of the last cut), by histograms in LAB.",
         ),
-        io.Combo.Input(
-            "projection",
-            options=["pinhole", "deforum"],
-            default="pinhole",
-            advanced=True,
-            tooltip="How a 3D "
-            "camera moves the picture: pinhole hides and uncovers as a lens does, deforum warps exactly as "
-            "classic Deforum did.",
-        ),
-        io.Float.Input(
-            "near",
-            default=1.0,
-            min=0.01,
-            max=1000.0,
-            step=0.01,
-            round=0.001,
-            advanced=True,
-            tooltip="Distance of the nearest thing, in scene units (200 Deforum units are 1). Pinhole only.",
-        ),
-        io.Float.Input(
-            "far",
-            default=50.0,
-            min=0.02,
-            max=100_000.0,
-            step=0.1,
-            round=0.001,
-            advanced=True,
-            tooltip="Distance of the farthest thing, in scene units. Pinhole only.",
-        ),
-        io.Combo.Input(
-            "border",
-            options=["replicate", "wrap", "reflect", "zeros"],
-            default="replicate",
-            advanced=True,
-            tooltip="What lies outside the picture: its edge, its other side, its mirror image, or black.",
-        ),
-        io.Combo.Input(
-            "sampling_mode",
-            options=["bicubic", "bilinear", "nearest"],
-            default="bicubic",
-            advanced=True,
-            tooltip="How moved pixels are interpolated.",
-        ),
+        *projection_inputs(advanced=True),
         io.Float.Input(
             "hole_denoise",
             default=1.0,
@@ -373,7 +332,6 @@ class _Job:
         from .core.cadence import diffused_frames
         from .core.feedback import LoopSettings, Schedules, cut_frames, plan_frames
         from .core.schedule import as_schedule
-        from .core.warp import WarpSettings
 
         self.inputs, self.hidden = inputs, hidden
         self.model, self.vae, self.prompts = inputs["model"], inputs["vae"], inputs["prompts"]
@@ -396,9 +354,7 @@ class _Job:
         schedules = Schedules(**sampled, subseed_strength=subseed_strength)
         self.plans = plan_frames(indices, schedules, seeds, texts, subseeds)
         self.settings = LoopSettings(
-            warp=WarpSettings(
-                inputs["projection"], inputs["near"], inputs["far"], inputs["border"], inputs["sampling_mode"]
-            ),
+            warp=warp_settings(inputs),
             color_coherence=COHERENCES[inputs["color_coherence"]],
             hole_denoise=inputs["hole_denoise"],
             full_steps=inputs["full_steps"],

@@ -33,24 +33,18 @@ class DepthWarp(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, **kwargs):
         """What can be known before anything runs."""
-        return host.check_bounds(cls, kwargs) or _bad_frames(kwargs) or _bad_range(kwargs) or True
+        return host.check_bounds(cls, kwargs) or _bad_frames(kwargs) or bad_range(kwargs) or True
 
     @classmethod
     def execute(cls, **inputs):
         """The image moved from one frame to the other."""
-        from .core.warp import WarpSettings, warp
+        from .core.warp import warp
 
         image = host.to_core(inputs["image"])
         size = (image.shape[-2], image.shape[-1])
         target, source = inputs["frame"], _source(inputs["frame"], inputs["from_frame"])
         track = inputs["camera"].track(inputs["num_frames"], inputs["fps"], inputs["seed"], size)
-        settings = WarpSettings(
-            projection=inputs["projection"],
-            near=inputs["near"],
-            far=inputs["far"],
-            border=inputs["border"],
-            sampling=inputs["sampling_mode"],
-        )
+        settings = warp_settings(inputs)
         warped = warp(image, track, source, target, _disparity(inputs.get("depth"), image), settings)
         return io.NodeOutput(host.to_image(warped.image), host.to_mask(warped.holes))
 
@@ -101,10 +95,18 @@ def _inputs() -> list:
             tooltip="How near everything is, white nearest: one picture, or one for each image. Of any size, but of "
             "the image's shape. Without it the scene is flat, at near. Without effect for a 2D camera.",
         ),
+        *projection_inputs(),
+    ]
+
+
+def projection_inputs(advanced: bool | None = None) -> list:
+    """The inputs of every node that moves pictures: what `warp_settings` reads."""
+    return [
         io.Combo.Input(
             "projection",
             options=["pinhole", "deforum"],
             default="pinhole",
+            advanced=advanced,
             tooltip="How a 3D camera moves the picture: pinhole hides and uncovers as a lens does, deforum warps "
             "exactly as classic Deforum did.",
         ),
@@ -115,7 +117,9 @@ def _inputs() -> list:
             max=1000.0,
             step=0.01,
             round=0.001,
-            tooltip="Distance of what is white, in scene units (200 Deforum units are 1). Pinhole only.",
+            advanced=advanced,
+            tooltip="Distance of the nearest things (white in a depth picture), in scene units: 200 Deforum units are "
+            "1. Pinhole only.",
         ),
         io.Float.Input(
             "far",
@@ -124,12 +128,15 @@ def _inputs() -> list:
             max=100_000.0,
             step=0.1,
             round=0.001,
-            tooltip="Distance of what is black, in scene units; above near. Pinhole only.",
+            advanced=advanced,
+            tooltip="Distance of the farthest things (black in a depth picture), in scene units; above near. Pinhole "
+            "only.",
         ),
         io.Combo.Input(
             "border",
             options=["replicate", "wrap", "reflect", "zeros"],
             default="replicate",
+            advanced=advanced,
             tooltip="What lies outside the picture: its edge, its other side, its mirror image, or black. With wrap "
             "and reflect what comes from there is no hole.",
         ),
@@ -137,9 +144,26 @@ def _inputs() -> list:
             "sampling_mode",
             options=["bicubic", "bilinear", "nearest"],
             default="bicubic",
+            advanced=advanced,
             tooltip="How moved pixels are interpolated; bicubic keeps most detail.",
         ),
     ]
+
+
+def warp_settings(inputs: dict):
+    """What `projection_inputs` were set to, for core."""
+    from .core.warp import WarpSettings
+
+    names = ("projection", "near", "far", "border", "sampling_mode")
+    return WarpSettings(*(inputs[name] for name in names))
+
+
+def bad_range(given: dict) -> str | None:
+    """What is wrong with near and far, in a sentence."""
+    near, far = given.get("near"), given.get("far")
+    if near is not None and far is not None and near >= far:
+        return f"near is {near:g} and far {far:g}: near must be below far."
+    return None
 
 
 def _source(frame: int, from_frame: int) -> int:
@@ -152,13 +176,6 @@ def _bad_frames(given: dict) -> str | None:
         value = given.get(name)
         if value is not None and length is not None and value >= length:
             return f"{name} is {value}, but the animation has {length} frames, 0 to {length - 1}; see num_frames."
-    return None
-
-
-def _bad_range(given: dict) -> str | None:
-    near, far = given.get("near"), given.get("far")
-    if near is not None and far is not None and near >= far:
-        return f"near is {near:g} and far {far:g}: near must be below far."
     return None
 
 
