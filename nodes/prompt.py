@@ -244,9 +244,8 @@ class PromptScheduleNode(io.ComfyNode):
 
 
 def _added_text(name: str, tooltip: str) -> Any:
-    return io.String.Input(
-        name, default="", multiline=True, dynamic_prompts=False, optional=True, advanced=True, tooltip=tooltip
-    )
+    # One line each: boxes would crowd out the prompts.
+    return io.String.Input(name, default="", dynamic_prompts=False, optional=True, advanced=True, tooltip=tooltip)
 
 
 def _read(text: str, negative: str = "", **given: Any) -> PromptSchedule:
