@@ -36,11 +36,13 @@ __all__ = [
     "check_prefix",
     "empty_latent",
     "file_metadata",
+    "fps_input",
     "input_directory",
     "io",
     "latent_previewer",
     "metadata_allowed",
     "models_directories",
+    "num_frames_input",
     "output_directory",
     "procedural_model",
     "sample",
@@ -48,6 +50,7 @@ __all__ = [
     "save_path",
     "schedule_input",
     "scheduler_names",
+    "seed_input",
     "sigmas",
     "size_multiple",
     "temp_directory",
@@ -95,6 +98,27 @@ def schedule_input(id: str, default: str | float, tooltip: str, **options: Any) 
 
     widget = io.String.Input(id, default=str(default), tooltip=tooltip, **options)
     return io.MultiType.Input(widget, types=[sockets.Schedule, io.Float, io.Int, io.Curve])
+
+
+def num_frames_input(tooltip: str, **options: Any) -> Any:
+    """The animation's length, by default 120 frames; `options` replace what differs."""
+    return io.Int.Input(
+        "num_frames", **({"default": 120, "min": 1, "max": 100_000, "step": 1} | options), tooltip=tooltip
+    )
+
+
+def fps_input(tooltip: str, **options: Any) -> Any:
+    """Frames per second, by default 15."""
+    return io.Float.Input(
+        "fps", **({"default": 15.0, "min": 0.1, "max": 240.0, "step": 0.1} | options), tooltip=tooltip
+    )
+
+
+def seed_input(tooltip: str, **options: Any) -> Any:
+    """A seed, within what ComfyUI's own samplers take."""
+    return io.Int.Input(
+        "seed", **({"default": 0, "min": 0, "max": 0xFFFFFFFFFFFFFFFF, "step": 1} | options), tooltip=tooltip
+    )
 
 
 # ---------------------------------------------------------------- sampling

@@ -279,23 +279,8 @@ class PromptAtFrame(io.ComfyNode):
                 io.Int.Input(
                     "frame", default=0, min=0, max=1_000_000, step=1, tooltip="Which frame of the animation; from 0."
                 ),
-                io.Int.Input(
-                    "num_frames",
-                    default=120,
-                    min=1,
-                    max=100_000,
-                    step=1,
-                    tooltip="Length of the animation in frames, for keys and formulas with max_f.",
-                ),
-                io.Int.Input(
-                    "seed",
-                    default=0,
-                    min=0,
-                    max=0xFFFFFFFFFFFFFFFF,
-                    step=1,
-                    control_after_generate=False,
-                    tooltip="What s stands for in formulas.",
-                ),
+                host.num_frames_input("Length of the animation in frames, for keys and formulas with max_f."),
+                host.seed_input("What s stands for in formulas.", control_after_generate=False),
             ],
             outputs=[
                 io.Conditioning.Output("positive", tooltip="For a sampler's positive input."),

@@ -127,22 +127,9 @@ def _inputs() -> list:
             step=8,
             tooltip="Height of the frames in pixels; a multiple of what the VAE asks for, mostly 8.",
         ),
-        io.Int.Input(
-            "num_frames",
-            default=72,
-            min=1,
-            max=100_000,
-            step=1,
-            tooltip="Length of the finished animation in frames (Deforum's max_frames).",
-        ),
-        io.Float.Input(
-            "fps",
-            default=15.0,
-            min=0.1,
-            max=240.0,
-            step=0.1,
-            round=0.001,
-            tooltip="Frames per second of the finished animation. Schedule keys in seconds (2.5s) count by it.",
+        host.num_frames_input("Length of the finished animation in frames (Deforum's max_frames).", default=72),
+        host.fps_input(
+            "Frames per second of the finished animation. Schedule keys in seconds (2.5s) count by it.", round=0.001
         ),
         io.Int.Input(
             "diffusion_cadence",
@@ -153,15 +140,7 @@ def _inputs() -> list:
             tooltip="Every how many frames one is "
             "diffused; Cadence Blend fills in the others. The first and the last are always diffused.",
         ),
-        io.Int.Input(
-            "seed",
-            default=0,
-            min=0,
-            max=0xFFFFFFFFFFFFFFFF,
-            step=1,
-            control_after_generate=io.ControlAfterGenerate.fixed,
-            tooltip="Seed of the first diffused frame.",
-        ),
+        host.seed_input("Seed of the first diffused frame.", control_after_generate=io.ControlAfterGenerate.fixed),
         io.Combo.Input(
             "seed_behavior",
             options=SEED_BEHAVIORS,
@@ -331,7 +310,6 @@ class _Job:
     def __init__(self, inputs: dict[str, Any], hidden: Any) -> None:
         from .core.cadence import diffused_frames
         from .core.feedback import LoopSettings, Schedules, cut_frames, plan_frames
-        from .core.schedule import as_schedule
 
         self.inputs, self.hidden = inputs, hidden
         self.model, self.vae, self.prompts = inputs["model"], inputs["vae"], inputs["prompts"]
@@ -343,10 +321,7 @@ class _Job:
         self.init_image = _checked_init(inputs.get("init_image"), self.size)
         camera = inputs.get("camera")
         self.track = camera.track(self.num_frames, self.fps, self.seed, self.size) if camera is not None else None
-        sampled = {
-            short: as_schedule(inputs[name], name).sample(self.num_frames, self.seed, self.fps)
-            for name, short in SCHEDULES.items()
-        }
+        sampled = {short: self._sampled(name) for name, short in SCHEDULES.items()}
         cadence = diffused_frames(self.num_frames, inputs["diffusion_cadence"])
         indices = sorted({*cadence, *cut_frames(sampled["strength"])})
         seeds, (subseed_strength, subseeds) = self._seeds(indices)

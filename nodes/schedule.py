@@ -45,22 +45,10 @@ class ValueSchedule(io.ComfyNode):
                     "(seed) and max_f (last frame). A frame may also be seconds (2.5s), beats (8b) or a formula "
                     "(max_f/2).",
                 ),
-                io.Int.Input(
-                    "num_frames",
-                    default=120,
-                    min=1,
-                    max=100_000,
-                    step=1,
-                    tooltip="How many frames the list of values has. The schedule output fits any length.",
-                ),
-                io.Float.Input(
-                    "fps",
-                    default=15.0,
-                    min=0.1,
-                    max=240.0,
-                    step=0.1,
-                    tooltip="Frames a second, for keys in seconds or beats, in the list of values. The sampler gives "
-                    "the schedule its own fps.",
+                host.num_frames_input("How many frames the list of values has. The schedule output fits any length."),
+                host.fps_input(
+                    "Frames a second, for keys in seconds or beats, in the list of values. The sampler gives "
+                    "the schedule its own fps."
                 ),
                 io.Float.Input(
                     "bpm",
@@ -70,14 +58,9 @@ class ValueSchedule(io.ComfyNode):
                     step=0.1,
                     tooltip="Beats a minute, for keys in beats; goes with the schedule.",
                 ),
-                io.Int.Input(
-                    "seed",
-                    default=0,
-                    min=0,
-                    max=0xFFFFFFFFFFFFFFFF,
-                    step=1,
+                host.seed_input(
+                    "What s stands for in the list of values. The sampler gives the schedule its own seed.",
                     control_after_generate=False,
-                    tooltip="What s stands for in the list of values. The sampler gives the schedule its own seed.",
                 ),
                 io.Combo.Input(
                     "interpolation",
@@ -150,31 +133,11 @@ class ScheduleAtFrame(io.ComfyNode):
                     step=1,
                     tooltip="Which frame's value is wanted, counted from 0; less than num_frames.",
                 ),
-                io.Int.Input(
-                    "num_frames",
-                    default=120,
-                    min=1,
-                    max=100_000,
-                    step=1,
-                    tooltip="How many frames the animation has: max_f is one less, and a curve spans them all.",
+                host.num_frames_input(
+                    "How many frames the animation has: max_f is one less, and a curve spans them all."
                 ),
-                io.Float.Input(
-                    "fps",
-                    default=15.0,
-                    min=0.1,
-                    max=240.0,
-                    step=0.1,
-                    tooltip="Frames a second, for keys in seconds or beats.",
-                ),
-                io.Int.Input(
-                    "seed",
-                    default=0,
-                    min=0,
-                    max=0xFFFFFFFFFFFFFFFF,
-                    step=1,
-                    control_after_generate=False,
-                    tooltip="What s stands for in a formula.",
-                ),
+                host.fps_input("Frames a second, for keys in seconds or beats."),
+                host.seed_input("What s stands for in a formula.", control_after_generate=False),
             ],
             outputs=[
                 io.Float.Output("value", tooltip="The value at the frame."),

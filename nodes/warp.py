@@ -62,32 +62,11 @@ def _inputs() -> list:
             step=1,
             tooltip="Frame that the image shows. -1 is the one before `frame`. It may lie after it too.",
         ),
-        io.Int.Input(
-            "num_frames",
-            default=120,
-            min=1,
-            max=1_000_000,
-            step=1,
-            tooltip="Length of the animation in frames (Deforum's max_frames); schedules see it as max_f + 1.",
+        host.num_frames_input(
+            "Length of the animation in frames (Deforum's max_frames); schedules see it as max_f + 1.", max=1_000_000
         ),
-        io.Float.Input(
-            "fps",
-            default=15.0,
-            min=0.1,
-            max=240.0,
-            step=0.1,
-            round=0.001,
-            tooltip="Frames per second of the animation, for schedule keys in seconds.",
-        ),
-        io.Int.Input(
-            "seed",
-            default=0,
-            min=0,
-            max=0xFFFFFFFFFFFFFFFF,
-            step=1,
-            advanced=True,
-            tooltip="What schedules see as s. The warp itself draws no random numbers.",
-        ),
+        host.fps_input("Frames per second of the animation, for schedule keys in seconds.", round=0.001),
+        host.seed_input("What schedules see as s. The warp itself draws no random numbers.", advanced=True),
         io.MultiType.Input(
             "depth",
             types=[io.Image, io.Mask],
