@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
-from . import cadence, camera, demo, depth, interop, prompt, sampler, schedule, video, warp
+from . import (
+    cadence,
+    camera,
+    combine,
+    demo,
+    depth,
+    direction,
+    forecast,
+    interop,
+    moves,
+    prompt,
+    sampler,
+    schedule,
+    trajectory,
+    video,
+    wan,
+    warp,
+)
 from .host import ComfyExtension, io
 
 # In the order in which a workflow uses them.
-_MODULES = (schedule, prompt, camera, interop, depth, warp, sampler, cadence, video, demo)
+_MODULES = (
+    schedule, prompt, camera, moves, direction, combine, trajectory, interop, depth, warp, forecast, wan, sampler,
+    cadence, video, demo,
+)  # fmt: skip
 
 NODES: list[type[io.ComfyNode]] = [node for module in _MODULES for node in module.NODES]
 

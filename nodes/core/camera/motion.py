@@ -1,139 +1,17 @@
-"""Cameras as schedules, and the pose tracks that they compile to."""
+"""Deforum's two cameras: schedules that say what moves from one frame to the next."""
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Protocol
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..errors import FramedriftError
+from .pose import pose_delta
+from .track import Track2D, Track3D, check_fovs
 
 if TYPE_CHECKING:
     from ..schedule import Schedule
-
-# How many Deforum units of translation are one scene unit.
-UNITS = 200.0
-
-
-def rotation_matrix(rotation_deg: tuple[float, float, float]) -> np.ndarray:
-    """Rx(x) Ry(y) Rz(z), float64 (3, 3).
-
-    Convention: degrees, right-handed about x right, y down, z forward; it takes camera axes to world axes, so +x tilts
-    the camera up, +y yaws it right and +z rolls it clockwise.
-    """
-    x, y, z = (math.radians(angle) for angle in rotation_deg)
-    about_x = np.array([[1, 0, 0], [0, math.cos(x), -math.sin(x)], [0, math.sin(x), math.cos(x)]])
-    about_y = np.array([[math.cos(y), 0, math.sin(y)], [0, 1, 0], [-math.sin(y), 0, math.cos(y)]])
-    about_z = np.array([[math.cos(z), -math.sin(z), 0], [math.sin(z), math.cos(z), 0], [0, 0, 1]])
-    return about_x @ about_y @ about_z
-
-
-def pose_delta(translation: tuple[float, float, float], rotation_deg: tuple[float, float, float]) -> np.ndarray:
-    """One frame's motion as a 4x4 from the old camera's coordinates to the new one's, float64.
-
-    Convention: translation in Deforum units (200 are one scene unit), +x right, +y up, +z forward, along the axes of
-    the turned camera; rotation as in `rotation_matrix`. E = [R^T | (-tx, +ty, -tz) / 200].
-    """
-    x, y, z = translation
-    delta = np.eye(4)
-    delta[:3, :3] = rotation_matrix(rotation_deg).T
-    delta[:3, 3] = (-x / UNITS, y / UNITS, -z / UNITS)
-    return delta
-
-
-class Track(Protocol):
-    """Where the camera is at every frame of an animation."""
-
-    def __len__(self) -> int:
-        """Number of frames."""
-        ...
-
-    def step(self, source: int, target: int) -> np.ndarray:
-        """The motion that takes the picture of frame `source` to that of frame `target`."""
-        ...
-
-    def at_rest(self, source: int, target: int) -> bool:
-        """True if nothing at all moves between the two frames."""
-        ...
-
-    def values(self, frame: int) -> dict[str, float]:
-        """The schedules' values at a frame, by their names."""
-        ...
-
-
-@dataclass(frozen=True, eq=False)
-class Track3D:
-    """Poses of a camera in space.
-
-    Attributes:
-        views: (F, 4, 4) float64, world to camera; the world is the first frame's camera.
-        fov_deg: (F,) float64, field of view.
-        curves: every schedule's values, (F,) each.
-    """
-
-    views: np.ndarray
-    fov_deg: np.ndarray
-    curves: Mapping[str, np.ndarray] = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        """Number of frames."""
-        return len(self.views)
-
-    def step(self, source: int, target: int) -> np.ndarray:
-        """V_target V_source^-1, (4, 4): coordinates in the source's camera to those in the target's."""
-        _check_frames(len(self), source, target)
-        if np.array_equal(self.views[source], self.views[target]):
-            return np.eye(4)
-        return self.views[target] @ _inverse_rigid(self.views[source])
-
-    def at_rest(self, source: int, target: int) -> bool:
-        """True if neither the camera nor its lens differs between the two frames, exactly."""
-        _check_frames(len(self), source, target)
-        return bool(
-            np.array_equal(self.views[source], self.views[target]) and self.fov_deg[source] == self.fov_deg[target]
-        )
-
-    def values(self, frame: int) -> dict[str, float]:
-        """The schedules' values at a frame, by their names."""
-        _check_frames(len(self), frame)
-        return {name: float(curve[frame]) for name, curve in self.curves.items()}
-
-
-@dataclass(frozen=True, eq=False)
-class Track2D:
-    """Where the picture's plane has been moved to.
-
-    Attributes:
-        matrices: (F, 3, 3) float64, pixel indices of the first frame to those of frame n.
-        size: (h, w) in pixels that the matrices hold for.
-        curves: every schedule's values, (F,) each.
-    """
-
-    matrices: np.ndarray
-    size: tuple[int, int]
-    curves: Mapping[str, np.ndarray] = field(default_factory=dict)
-
-    def __len__(self) -> int:
-        """Number of frames."""
-        return len(self.matrices)
-
-    def step(self, source: int, target: int) -> np.ndarray:
-        """C_target C_source^-1, (3, 3): pixel indices in the source to pixel indices in the target."""
-        _check_frames(len(self), source, target)
-        if np.array_equal(self.matrices[source], self.matrices[target]):
-            return np.eye(3)
-        return self.matrices[target] @ np.linalg.inv(self.matrices[source])
-
-    def at_rest(self, source: int, target: int) -> bool:
-        """True if the picture does not move between the two frames, exactly."""
-        _check_frames(len(self), source, target)
-        return bool(np.array_equal(self.matrices[source], self.matrices[target]))
-
-    def values(self, frame: int) -> dict[str, float]:
-        """The schedules' values at a frame, by their names."""
-        _check_frames(len(self), frame)
-        return {name: float(curve[frame]) for name, curve in self.curves.items()}
 
 
 @dataclass(frozen=True)
@@ -150,9 +28,9 @@ class _Schedules:
                 object.__setattr__(self, name, as_schedule(value, name))
 
     def _items(self) -> list[tuple[str, Any]]:
-        return [(item.name, getattr(self, item.name)) for item in fields(self)]
+        return [(item.name, getattr(self, item.name)) for item in fields(self) if item.type is not bool]
 
-    def texts(self) -> dict[str, str]:
+    def texts(self) -> dict[str, Any]:
         """Every schedule's text as the user gave it, by its name."""
         return {name: schedule.text for name, schedule in self._items()}
 
@@ -180,6 +58,10 @@ class Camera2D(_Schedules):
         zoom: factor a frame, over 1 goes in.
         translation_x, translation_y: pixels a frame, positive moves the picture right and down.
         transform_center_x, transform_center_y: the centre of turn and zoom, as a share of width and height.
+        perspective_flip: whether the four that follow count.
+        perspective_flip_theta, perspective_flip_phi, perspective_flip_gamma: degrees a frame by which the picture's
+            plane is turned in space about z, x and y; see `warp.affine.perspective_flip`.
+        perspective_flip_fv: the field of view of that turn, in degrees.
     """
 
     angle: "Schedule | str | float" = "0: (0)"
@@ -188,6 +70,18 @@ class Camera2D(_Schedules):
     translation_y: "Schedule | str | float" = "0: (0)"
     transform_center_x: "Schedule | str | float" = "0: (0.5)"
     transform_center_y: "Schedule | str | float" = "0: (0.5)"
+    perspective_flip_theta: "Schedule | str | float" = "0: (0)"
+    perspective_flip_phi: "Schedule | str | float" = "0: (0)"
+    perspective_flip_gamma: "Schedule | str | float" = "0: (0)"
+    perspective_flip_fv: "Schedule | str | float" = "0: (53)"
+    perspective_flip: bool = False
+
+    def texts(self) -> dict[str, Any]:
+        """Every schedule's text by its name; those of the perspective flip only where it is on."""
+        texts = super().texts()
+        if self.perspective_flip:
+            return texts | {"perspective_flip": True}
+        return {name: text for name, text in texts.items() if not name.startswith("perspective_flip")}
 
     def track(self, num_frames: int, fps: float, seed: int, size: tuple[int, int]) -> Track2D:
         """The poses of an animation of `num_frames` frames of `size` (h, w) pixels.
@@ -195,7 +89,7 @@ class Camera2D(_Schedules):
         Raises:
             FramedriftError: a schedule has no finite value at a frame, or zoom is not above 0.
         """
-        from ..warp.affine import motion_matrix
+        from ..warp.affine import motion_matrix, perspective_flip
 
         curves = self._curves(num_frames, fps, seed)
         bad = np.flatnonzero(curves["zoom"] <= 0)
@@ -205,11 +99,17 @@ class Camera2D(_Schedules):
                 f"zoom: frame {bad[0]} has the value {value:g}; it must be above 0 (1 keeps the size)"
             )
         height, width = size
+        flip = {name: curves.pop(name) for name in list(curves) if name.startswith("perspective_flip")}
         matrices = np.empty((num_frames, 3, 3))
         matrices[0] = np.eye(3)
         for frame in range(1, num_frames):
             delta = motion_matrix(width, height, **{name: float(curve[frame]) for name, curve in curves.items()})
+            if self.perspective_flip:
+                angles = {name.removeprefix("perspective_flip_"): float(curve[frame]) for name, curve in flip.items()}
+                delta = _named(frame, lambda given=angles: perspective_flip(width, height, **given)) @ delta
             matrices[frame] = delta @ matrices[frame - 1]
+        if self.perspective_flip:
+            curves |= flip
         return Track2D(matrices, (height, width), curves)
 
 
@@ -221,6 +121,7 @@ class Camera3D(_Schedules):
         translation_x, translation_y, translation_z: Deforum units a frame (200 are one scene unit); right, up, forward.
         rotation_3d_x, rotation_3d_y, rotation_3d_z: degrees a frame; tilt up, yaw right, roll clockwise.
         fov: field of view in degrees; Deforum's `fov_schedule`.
+        aspect: Deforum's `aspect_ratio_schedule`, above 0; only the `deforum` projection reads it.
     """
 
     translation_x: "Schedule | str | float" = "0: (0)"
@@ -230,6 +131,7 @@ class Camera3D(_Schedules):
     rotation_3d_y: "Schedule | str | float" = "0: (0)"
     rotation_3d_z: "Schedule | str | float" = "0: (0)"
     fov: "Schedule | str | float" = "0: (70)"
+    aspect: "Schedule | str | float" = "0: (1)"
 
     def track(self, num_frames: int, fps: float, seed: int, size: tuple[int, int]) -> Track3D:
         """The poses of an animation of `num_frames` frames; `size` (h, w) is taken for symmetry with `Camera2D`.
@@ -239,31 +141,22 @@ class Camera3D(_Schedules):
         """
         del size
         curves = self._curves(num_frames, fps, seed)
-        bad = np.flatnonzero((curves["fov"] <= 0) | (curves["fov"] >= 180))
+        check_fovs(curves["fov"], getattr(self.fov, "name", "") or "fov")
+        bad = np.flatnonzero(curves["aspect"] <= 0)
         if bad.size:
-            value = curves["fov"][bad[0]]
-            name = getattr(self.fov, "name", "") or "fov"
-            raise FramedriftError(
-                f"{name}: frame {bad[0]} has the value {value:g}; it must lie between 0 and 180 degrees"
-            )
+            name, value = getattr(self.aspect, "name", "") or "aspect", curves["aspect"][bad[0]]
+            raise FramedriftError(f"{name}: frame {bad[0]} has the value {value:g}; it must be above 0 (1 is classic)")
         moves = np.stack([curves[f"translation_{axis}"] for axis in "xyz"], axis=1)
         turns = np.stack([curves[f"rotation_3d_{axis}"] for axis in "xyz"], axis=1)
         views = np.empty((num_frames, 4, 4))
         views[0] = np.eye(4)
         for frame in range(1, num_frames):
             views[frame] = pose_delta(tuple(moves[frame]), tuple(turns[frame])) @ views[frame - 1]
-        return Track3D(views, curves["fov"], curves)
+        return Track3D(views, curves["fov"], curves, curves["aspect"])
 
 
-def _inverse_rigid(pose: np.ndarray) -> np.ndarray:
-    # Exact where a general inverse would leave rounding: the rotation's inverse is its transpose.
-    inverse = np.eye(4)
-    inverse[:3, :3] = pose[:3, :3].T
-    inverse[:3, 3] = -pose[:3, :3].T @ pose[:3, 3]
-    return inverse
-
-
-def _check_frames(length: int, *frames: int) -> None:
-    for frame in frames:
-        if not 0 <= frame < length:
-            raise FramedriftError(f"frame {frame} is outside the camera's {length} frames, 0 to {length - 1}")
+def _named(frame: int, make: Callable[[], np.ndarray]) -> np.ndarray:
+    try:
+        return make()
+    except FramedriftError as error:
+        raise FramedriftError(f"frame {frame}: {error}") from error

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from ..camera.motion import Track, Track2D, Track3D
+from ..camera.track import Track, Track2D, Track3D
 from ..depth.range import disparity_to_depth, equalise
 from ..errors import FramedriftError
 from .affine import motion_matrix, outside_frame, warp_plane
@@ -64,7 +64,7 @@ def warp(
         disparity = fit_disparity(disparity.to(image.device), size)
     fov_from, fov_to = float(track.fov_deg[source]), float(track.fov_deg[target])
     if settings.projection == "deforum":
-        return _warp_deforum(image, step, disparity, fov_to, settings)
+        return _warp_deforum(image, step, disparity, fov_to, float(track.aspect[target]), settings)
     if disparity is None:
         depth = torch.full((1, 1, *size), settings.near, device=image.device)
     else:
@@ -87,11 +87,11 @@ def fit_disparity(disparity: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def _warp_deforum(
-    image: Tensor, step: np.ndarray, disparity: Tensor | None, fov_deg: float, settings: WarpSettings
+    image: Tensor, step: np.ndarray, disparity: Tensor | None, fov_deg: float, aspect: float, settings: WarpSettings
 ) -> Warped:
     batch, _, height, width = image.shape
     equal = None if disparity is None else equalise(disparity)
-    grid = deforum_grid(step, equal, (height, width), fov_deg, 1.0, image.device)
+    grid = deforum_grid(step, equal, (height, width), fov_deg, aspect, image.device)
     column = (torch.arange(width, device=image.device) * 2 + (1 - width)) / 2
     row = (torch.arange(height, device=image.device)[:, None] * 2 + (1 - height)) / 2
     dx, dy = grid[..., 0] * (width / 2) - column, grid[..., 1] * (height / 2) - row

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..camera.lens import check_fov
 from ..errors import FramedriftError
 from .sample import sample
 from .types import BORDERS, SAMPLINGS, Warped, check_choice
@@ -56,6 +57,49 @@ def motion_matrix(
     )
     shift = np.array([[1, 0, translation_x], [0, 1, translation_y], [0, 0, 1]])
     return turn @ shift
+
+
+def perspective_flip(
+    width: int, height: int, theta: float = 0, phi: float = 0, gamma: float = 0, fv: float = 53
+) -> np.ndarray:
+    """Deforum's perspective flip, float64 (3, 3): the picture's plane turned in space, and seen through a lens.
+
+    Convention: takes source pixel indices to destination pixel indices, and comes after `motion_matrix`: F M. The plane
+    is turned by Rx(phi) Ry(gamma) Rz(theta) about the point (s / 2, s / 2), s = d / cos(fv / 2), d the picture's
+    diagonal in pixels: classic Deforum's own pivot, which lies right of and below the middle. It is seen from
+    d / (2 sin(fv / 2)) in front. x right, y down, z towards the viewer; all angles 0 change nothing.
+
+    Args:
+        width: of the picture, in pixels.
+        height: of the picture, in pixels.
+        theta: degrees about z.
+        phi: degrees about x.
+        gamma: degrees about y.
+        fv: field of view in degrees.
+
+    Raises:
+        FramedriftError: fv is no lens's, or the plane is seen from its edge.
+    """
+    half = math.radians(check_fov(fv, "perspective_flip_fv")) / 2
+    diagonal = math.hypot(width, height)
+    side, away = diagonal / math.cos(half), diagonal / (2 * math.sin(half))
+    turn = np.eye(3)
+    for angle, (row, column) in ((phi, (1, 2)), (gamma, (2, 0)), (theta, (0, 1))):
+        about = np.eye(3)
+        about[row, row] = about[column, column] = math.cos(math.radians(angle))
+        about[row, column], about[column, row] = -math.sin(math.radians(angle)), math.sin(math.radians(angle))
+        turn = turn @ about
+    moved = np.column_stack([turn[:, 0], turn[:, 1], (0.0, 0.0, -away)])
+    depth = -moved[2]
+    across = side / 2 / math.tan(half)
+    flip = np.stack([across * moved[0] + side / 2 * depth, across * moved[1] + side / 2 * depth, depth])
+    flip = flip @ np.array([[1, 0, -side / 2], [0, 1, -side / 2], [0, 0, 1]])
+    if abs(np.linalg.det(flip / away)) < 1e-9:
+        raise FramedriftError(
+            f"perspective_flip: phi {phi:g} and gamma {gamma:g} turn the picture's plane on its edge, where nothing is "
+            "seen of it; keep both away from 90 degrees"
+        )
+    return flip / flip[2, 2] if abs(flip[2, 2]) > 1e-12 else flip
 
 
 def warp_plane(image: Tensor, matrix: np.ndarray, border: str = "replicate", sampling: str = "bicubic") -> Warped:

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from ..camera.lens import check_fov, focal_length
-from ..camera.motion import pose_delta
+from ..camera.pose import pose_delta
 from ..depth.range import equalise
 from ..errors import FramedriftError
 from .sample import sample_grid
@@ -42,7 +42,7 @@ def warp_deforum(
     Raises:
         FramedriftError: an unknown sampling or padding, a lens that is none, or a disparity of another size.
 
-    Convention: see `deforum_grid`; the motion is `camera.motion.pose_delta`.
+    Convention: see `deforum_grid`; the motion is `camera.pose.pose_delta`.
     """
     check_choice("sampling", sampling, SAMPLINGS)
     check_choice("padding", padding, _PADDINGS)

@@ -1,0 +1,3 @@
+"""Camera Direction: a sentence as a camera."""
+
+NODES: list = []

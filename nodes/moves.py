@@ -1,0 +1,3 @@
+"""Camera Move and Camera Shake: motions by name instead of by numbers."""
+
+NODES: list = []

@@ -1,0 +1,3 @@
+"""Camera from File and Camera to File: poses of other programs."""
+
+NODES: list = []
