@@ -3,6 +3,7 @@
 from typing import Any
 
 from . import host, sockets
+from .camera_view import camera_output
 from .core.errors import FramedriftError
 from .host import io
 
@@ -16,6 +17,13 @@ _SPACE = {
     "rotation_3d_z": ("0: (0)", "Roll the camera clockwise (positive) or back, in degrees a frame."),
     "fov_schedule": ("0: (70)", "Field of view in degrees, above 0 and below 180; smaller is a longer lens."),
 }
+# Inputs that older prompts do not have.
+_SPACE_LATER = {
+    "aspect_ratio_schedule": (
+        "0: (1)",
+        "Divides how far things move sideways, above 0; 1 is Deforum's default. Only the deforum projection reads it.",
+    ),
+}
 _PLANE = {
     "angle": ("0: (0)", "Turns the picture counter-clockwise (positive) or clockwise, in degrees a frame."),
     "zoom": ("0: (1.0025+0.002*sin(1.25*3.14*t/30))", "Factor a frame, above 0: over 1 goes in, under 1 out."),
@@ -23,6 +31,15 @@ _PLANE = {
     "translation_y": ("0: (0)", "Moves the picture down (positive) or up, in pixels a frame."),
     "transform_center_x": ("0: (0.5)", "Centre of turn and zoom as a share of the width: 0 left, 1 right."),
     "transform_center_y": ("0: (0.5)", "Centre of turn and zoom as a share of the height: 0 top, 1 bottom."),
+}
+_FLIP = {
+    "perspective_flip_theta": ("0: (0)", "Perspective flip: turns the picture's plane about z, in degrees a frame."),
+    "perspective_flip_phi": ("0: (0)", "Perspective flip: tips the picture's plane about x, in degrees a frame."),
+    "perspective_flip_gamma": ("0: (0)", "Perspective flip: swings the picture's plane about y, in degrees a frame."),
+    "perspective_flip_fv": (
+        "0: (53)",
+        "Perspective flip: field of view in degrees, above 0 and below 180; larger is stronger.",
+    ),
 }
 
 
@@ -46,14 +63,15 @@ class Camera3D(io.ComfyNode):
                 "camera motion",
                 "flythrough",
             ],
-            inputs=_inputs(_SPACE),
+            hidden=[io.Hidden.prompt, io.Hidden.unique_id],
+            inputs=[*_inputs(_SPACE), *_inputs(_SPACE_LATER, optional=True, advanced=True)],
             outputs=[sockets.Camera.Output("camera", tooltip="The camera's motion.")],
         )
 
     @classmethod
     def validate_inputs(cls, **kwargs):
         """A schedule that cannot be read is said before anything runs."""
-        return host.check_bounds(cls, kwargs) or _bad_schedule(_SPACE, kwargs) or True
+        return host.check_bounds(cls, kwargs) or _bad_schedule(_SPACE | _SPACE_LATER, kwargs) or True
 
     @classmethod
     def execute(cls, **schedules):
@@ -61,7 +79,10 @@ class Camera3D(io.ComfyNode):
         from .core import camera
 
         parsed = _parse(schedules)
-        return io.NodeOutput(camera.Camera3D(fov=parsed.pop("fov_schedule"), **parsed))
+        lens = {"fov": parsed.pop("fov_schedule")}
+        if "aspect_ratio_schedule" in parsed:
+            lens["aspect"] = parsed.pop("aspect_ratio_schedule")
+        return camera_output(cls, camera.Camera3D(**lens, **parsed))
 
 
 class Camera2D(io.ComfyNode):
@@ -76,32 +97,51 @@ class Camera2D(io.ComfyNode):
             category="Framedrift/camera",
             description="Turns, zooms and shifts the picture in its plane a little every frame, in Deforum's 2D "
             "schedules. Give it to the Frame Feedback Sampler, or to Depth Warp.",
-            search_aliases=["deforum 2d", "angle", "zoom", "translation_x", "transform_center", "infinite zoom"],
-            inputs=_inputs(_PLANE),
+            search_aliases=[
+                "deforum 2d",
+                "angle",
+                "zoom",
+                "translation_x",
+                "transform_center",
+                "infinite zoom",
+                "perspective_flip",
+            ],
+            hidden=[io.Hidden.prompt, io.Hidden.unique_id],
+            inputs=[
+                *_inputs(_PLANE),
+                io.Boolean.Input(
+                    "enable_perspective_flip",
+                    default=False,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Whether the picture's plane is turned in space too, by the four schedules that follow.",
+                ),
+                *_inputs(_FLIP, optional=True, advanced=True),
+            ],
             outputs=[sockets.Camera.Output("camera", tooltip="The camera's motion.")],
         )
 
     @classmethod
     def validate_inputs(cls, **kwargs):
         """A schedule that cannot be read is said before anything runs."""
-        return host.check_bounds(cls, kwargs) or _bad_schedule(_PLANE, kwargs) or True
+        return host.check_bounds(cls, kwargs) or _bad_schedule(_PLANE | _FLIP, kwargs) or True
 
     @classmethod
-    def execute(cls, **schedules):
+    def execute(cls, enable_perspective_flip=False, **schedules):
         """The schedules as a camera."""
         from .core import camera
 
-        return io.NodeOutput(camera.Camera2D(**_parse(schedules)))
+        return camera_output(cls, camera.Camera2D(**_parse(schedules), perspective_flip=enable_perspective_flip))
 
 
-def _inputs(schedules: dict[str, tuple[str, str]]) -> list:
-    return [host.schedule_input(name, default, tooltip) for name, (default, tooltip) in schedules.items()]
+def _inputs(schedules: dict[str, tuple[str, str]], **options: Any) -> list:
+    return [host.schedule_input(name, default, tooltip, **options) for name, (default, tooltip) in schedules.items()]
 
 
 def _parse(schedules: dict[str, Any]) -> dict[str, Any]:
     from .core.schedule import as_schedule
 
-    return {name: as_schedule(value, name) for name, value in schedules.items()}
+    return {name: as_schedule(value, name) for name, value in schedules.items() if value is not None}
 
 
 def _bad_schedule(names: dict[str, tuple[str, str]], given: dict[str, Any]) -> str | None:

@@ -118,8 +118,8 @@ _MASK = (_switch("use_mask"), "masks are not imported: link a mask where a node 
 _INIT = (_switch("use_init"), "load the picture with Load Image and link it to the sampler's init_image")
 _LOOPER = (_switch("use_looper"), "guided images are not imported")
 _FLIP = (
-    lambda values: is_on(_value("enable_perspective_flip", values)) and _value("animation_mode", values) == "2D",
-    "the 2D camera has no perspective flip; a 3D camera turns in space",
+    lambda values: is_on(_value("enable_perspective_flip", values)) and _value("animation_mode", values) == "3D",
+    "a 3D camera has no perspective flip: turn it with rotation_3d_x and rotation_3d_y",
 )
 _HYBRID = (_hybrid, "hybrid video is not imported")
 _SOURCE = (_video, "the source video is not imported")
@@ -199,9 +199,9 @@ _GATED: dict[str, tuple[Callable[[Values], bool], str]] = {
     "keyframe_strength_schedule": (
         _switch("keyframe_distribution"), "one strength schedule serves all diffused frames here",
     ),
-    "shake_name": (_switch("shake_name"), "the camera does not shake here: add it to the rotation schedules"),
-    "shake_intensity": (_switch("shake_name"), "the camera does not shake here: add it to the rotation schedules"),
-    "shake_speed": (_switch("shake_name"), "the camera does not shake here: add it to the rotation schedules"),
+    "shake_name": (_switch("shake_name"), "put Camera Shake between the camera and the sampler"),
+    "shake_intensity": (_switch("shake_name"), "put Camera Shake between the camera and the sampler"),
+    "shake_speed": (_switch("shake_name"), "put Camera Shake between the camera and the sampler"),
 }  # fmt: skip
 
 

@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from ..camera import Camera2D, Camera3D
+from ..camera import Camera, Camera2D, Camera3D, Track2D
+from ..camera.track import motion_curves
 from ..errors import FramedriftError
 from ..schedule import PromptSchedule, Schedule, as_schedule
 from ..schedule.keys import Timing
@@ -14,6 +15,7 @@ from ..schedule.prompts import Additions, split_negative
 from . import names
 from .defaults import DEFAULTS
 from .model import SamplerSettings, schedule_from_values
+from .motion import CAMERA_2D, CAMERA_3D, FLIP
 from .sampling import LAB, OWN_KEY
 
 _PADDINGS = {"replicate": "border", "reflect": "reflection", "zeros": "zeros"}
@@ -24,7 +26,7 @@ _SUBSEEDS = ("subseed_schedule", "subseed_strength_schedule")
 
 def deforum_settings(
     prompts: PromptSchedule,
-    camera: Camera2D | Camera3D | None,
+    camera: Camera | None,
     settings: SamplerSettings | dict[str, Any],
     num_frames: int,
     fps: float,
@@ -35,7 +37,8 @@ def deforum_settings(
     """The keys of a Deforum settings file that renders this animation; importing it gives the animation back.
 
     Schedules that Deforum could not read (keys in seconds or beats, other ways from key to key than lines) become
-    numbers. What it has no key for stands under "framedrift", which it ignores. `size` is (h, w).
+    numbers, and so does a camera that is not made of Deforum's schedules: see `as_schedules`. What Deforum has no key
+    for stands under "framedrift", which it ignores. `size` is (h, w).
     """
     given = dict(settings)
     seed = int(given.get("seed", 0))
@@ -48,23 +51,15 @@ def deforum_settings(
     def text(schedule: Any, name: str) -> str:
         return _plain(as_schedule(schedule, name), num_frames, fps, seed)
 
-    if isinstance(camera, Camera3D):
-        values["animation_mode"] = "3D"
-        for name in (
-            "translation_x",
-            "translation_y",
-            "translation_z",
-            "rotation_3d_x",
-            "rotation_3d_y",
-            "rotation_3d_z",
-        ):
-            values[name] = text(getattr(camera, name), name)
-        values["fov_schedule"] = text(camera.fov, "fov_schedule")
-    else:
-        values["animation_mode"] = "2D"
-        still = camera or Camera2D(zoom="0:(1)")
-        for name in ("angle", "zoom", "translation_x", "translation_y", "transform_center_x", "transform_center_y"):
-            values[name] = text(getattr(still, name), name)
+    moving = as_schedules(camera, num_frames, fps, seed, size) or Camera2D(zoom="0:(1)")
+    values["animation_mode"] = "3D" if isinstance(moving, Camera3D) else "2D"
+    keys = CAMERA_3D if isinstance(moving, Camera3D) else CAMERA_2D
+    values |= {name: text(getattr(moving, name), name) for name in keys}
+    if isinstance(moving, Camera3D):
+        values["fov_schedule"] = text(moving.fov, "fov_schedule")
+        values["aspect_ratio_schedule"] = text(moving.aspect, "aspect_ratio_schedule")
+    elif moving.perspective_flip:
+        values |= {name: text(getattr(moving, name), name) for name in FLIP} | {"enable_perspective_flip": True}
     values |= {name: given[name] for name in _SAME if name in given}
     values |= {name: text(given[name], name) for name in _SCHEDULES if name in given}
     if any(name in given for name in _SUBSEEDS):
@@ -137,17 +132,20 @@ def _plain(schedule: Schedule, num_frames: int, fps: float, seed: int) -> str:
 
 def parseq_manifest(
     prompts: PromptSchedule,
-    camera: Camera2D | Camera3D | None,
+    camera: Camera | None,
     settings: SamplerSettings | dict[str, Any],
     num_frames: int,
     fps: float,
+    size: tuple[int, int] = (512, 512),
 ) -> dict[str, Any]:
     """The animation as Parseq's manifest: every value at every frame, motion as deltas too. It can be imported.
 
     Deforum reads it as its parseq_manifest. Formulas in prompts are written out; what Parseq has no field for is left.
+    `size` is (h, w).
     """
     given = dict(settings)
     seed = int(given.get("seed", 0))
+    camera = as_schedules(camera, num_frames, fps, seed, size)
     columns: dict[str, np.ndarray] = {}
     moved = _motion(camera)
     for name, schedule in moved.items():
@@ -156,6 +154,8 @@ def parseq_manifest(
         columns[f"{name}_delta"] = values
     if isinstance(camera, Camera3D):
         columns["fov"] = as_schedule(camera.fov, "fov").sample(num_frames, seed, fps)
+    elif camera is not None and camera.perspective_flip:
+        columns[FLIP[-1]] = as_schedule(camera.perspective_flip_fv, FLIP[-1]).sample(num_frames, seed, fps)
     fields = {"strength_schedule": "strength", "noise_schedule": "noise", "cfg_scale_schedule": "scale"}
     if given.get("seed_behavior") == "schedule":
         fields["seed_schedule"] = "seed"
@@ -178,9 +178,33 @@ def parseq_manifest(
 
 def _motion(camera: Camera2D | Camera3D | None) -> dict[str, Any]:
     if isinstance(camera, Camera3D):
-        names_ = ("translation_x", "translation_y", "translation_z", "rotation_3d_x", "rotation_3d_y", "rotation_3d_z")
+        keys = CAMERA_3D
     elif camera is not None:
-        names_ = ("angle", "zoom", "translation_x", "translation_y")
+        keys = ("angle", "zoom", "translation_x", "translation_y", *(FLIP[:3] if camera.perspective_flip else ()))
     else:
         return {}
-    return {name: getattr(camera, name) for name in names_}
+    return {name: getattr(camera, name) for name in keys}
+
+
+def as_schedules(
+    camera: Camera | None, num_frames: int, fps: float, seed: int, size: tuple[int, int]
+) -> Camera2D | Camera3D | None:
+    """The camera in Deforum's schedules: as it is where it is made of them, else a number for every frame.
+
+    Any motion in space is Deforum's exactly, one delta a frame. `size` is (h, w).
+
+    Raises:
+        FramedriftError: the camera moves in the picture's plane, and is not 2D Camera itself.
+    """
+    if camera is None or isinstance(camera, Camera2D | Camera3D):
+        return camera
+    track = camera.track(num_frames, fps, seed, size)
+    if isinstance(track, Track2D):
+        raise FramedriftError(
+            "camera: Deforum's schedules can only say what 2D Camera alone does. Export 2D Camera without the cameras "
+            "that are combined with it"
+        )
+    curves = motion_curves(track.views, track.fov_deg)
+    moves = {name: schedule_from_values(curves[name], name) for name in CAMERA_3D}
+    lens = {"fov": schedule_from_values(track.fov_deg, "fov"), "aspect": schedule_from_values(track.aspect, "aspect")}
+    return Camera3D(**moves, **lens)

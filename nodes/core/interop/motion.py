@@ -9,10 +9,11 @@ import numpy as np
 from ..camera import Camera2D, Camera3D
 from ..schedule import Schedule
 from . import effects
-from .model import APPROXIMATED, LEFT_OUT, MAPPED, NO_EFFECT, InteropError, told
+from .model import APPROXIMATED, MAPPED, NO_EFFECT, InteropError, schedule_from_values, told
 from .reader import Reader
 
 CAMERA_3D = ("translation_x", "translation_y", "translation_z", "rotation_3d_x", "rotation_3d_y", "rotation_3d_z")
+FLIP = ("perspective_flip_theta", "perspective_flip_phi", "perspective_flip_gamma", "perspective_flip_fv")
 CAMERA_2D = ("angle", "zoom", "translation_x", "translation_y", "transform_center_x", "transform_center_y")
 STILL = Camera2D(zoom="0: (1)")
 _DEPTH = ("use_depth_warping", "depth_algorithm", "midas_weight")
@@ -49,6 +50,7 @@ def camera_3d(reader: Reader) -> Camera3D:
     fov = reader.schedule("fov_schedule")
     checked(reader, fov, "fov_schedule", lambda values: (values <= 0) | (values >= 180), "between 0 and 180 degrees")
     reader.say("fov_schedule", MAPPED, "the camera's field of view.")
+    aspect = read_aspect(reader)
     for key in ("angle", "zoom", "transform_center_x", "transform_center_y", "border"):
         reader.say(key, NO_EFFECT, "it belongs to the 2D mode, and this file is 3D.")
     reader.settings["projection"] = "deforum"
@@ -60,7 +62,7 @@ def camera_3d(reader: Reader) -> Camera3D:
         reader.settings["sampling_mode"] = reader.choice("sampling_mode", modes)
         reader.say("sampling_mode", MAPPED, "the sampler's sampling_mode.")
     read_depth(reader)
-    return Camera3D(**moves, fov=fov)
+    return Camera3D(**moves, fov=fov, aspect=aspect)
 
 
 def camera_2d(reader: Reader) -> Camera2D:
@@ -74,7 +76,40 @@ def camera_2d(reader: Reader) -> Camera2D:
         reader.say("border", MAPPED, "the sampler's border.")
     reader.settings["sampling_mode"] = "bilinear"
     reader.say("sampling_mode", NO_EFFECT, "the 2D mode always samples bilinearly, and so does the sampler now.")
-    return Camera2D(**moves)
+    flip = read_flip(reader)
+    if flip:
+        moves |= {key: _unmoved(reader, moves[key], key) for key in ("translation_x", "translation_y")}
+    return Camera2D(**moves, **flip)
+
+
+def read_flip(reader: Reader) -> dict[str, Any]:
+    """The perspective flip's part of a 2D camera; {} where it is off."""
+    if not effects.is_on(reader.get("enable_perspective_flip")):
+        return {}
+    flip = {key: reader.schedule(key) for key in FLIP}
+    checked(reader, flip["perspective_flip_fv"], FLIP[-1], lambda fv: (fv <= 0) | (fv >= 180), "between 0 and 180")
+    for key in ("enable_perspective_flip", *FLIP):
+        reader.say(key, MAPPED, "the 2D camera's perspective flip.")
+    return {"perspective_flip": True, **flip}
+
+
+def _unmoved(reader: Reader, shift: Schedule, key: str) -> Schedule:
+    if np.any(reader.sampled(shift)):
+        reader.log.notes.append(f"{key}: classic Deforum forgets it where the perspective flip is on; here it is 0.")
+    return schedule_from_values(np.zeros(1), key)
+
+
+def read_aspect(reader: Reader) -> Schedule:
+    """Deforum's aspect ratio, from its schedule or from the picture's shape, as older versions had it."""
+    if effects.is_on(reader.get("aspect_ratio_use_old_formula")):
+        reader.say("aspect_ratio_use_old_formula", MAPPED, "the camera's aspect is width over height.")
+        reader.say("aspect_ratio_schedule", NO_EFFECT, "aspect_ratio_use_old_formula is on.")
+        return schedule_from_values(np.array([reader.side("W") / reader.side("H")]), "aspect_ratio_schedule")
+    aspect = reader.schedule("aspect_ratio_schedule")
+    checked(reader, aspect, "aspect_ratio_schedule", lambda values: values <= 0, "above 0")
+    reader.say("aspect_ratio_schedule", MAPPED, "the camera's aspect.")
+    reader.say("aspect_ratio_use_old_formula", NO_EFFECT, "it is switched off in this file.")
+    return aspect
 
 
 def moved(reader: Reader, key: str) -> Schedule:
@@ -95,7 +130,7 @@ def checked(reader: Reader, schedule: Schedule, key: str, wrong: Any, right: str
 
 
 def read_depth(reader: Reader) -> None:
-    """What is said of depth and aspect, which no setting takes."""
+    """What is said of depth, which no setting takes."""
     if effects.is_on(reader.get("use_depth_warping")):
         link = "link Load Depth Model to the sampler's depth_model"
         reader.say("use_depth_warping", APPROXIMATED, f"{link}; without one the scene is a plane.")
@@ -105,9 +140,3 @@ def read_depth(reader: Reader) -> None:
         reader.say("use_depth_warping", MAPPED, "leave the sampler's depth_model unlinked: the scene is a plane.")
         for key in ("depth_algorithm", "midas_weight"):
             reader.say(key, NO_EFFECT, "use_depth_warping is off.")
-    flat = effects.is_constant(reader.get("aspect_ratio_schedule"), 1.0)
-    text = "the warp's aspect is 1, and so it is here." if flat else "the sampler's warp keeps an aspect of 1."
-    reader.say("aspect_ratio_schedule", MAPPED if flat else LEFT_OUT, text)
-    old = effects.is_on(reader.get("aspect_ratio_use_old_formula"))
-    text = "the sampler's warp keeps an aspect of 1." if old else "it is switched off in this file."
-    reader.say("aspect_ratio_use_old_formula", LEFT_OUT if old else NO_EFFECT, text)

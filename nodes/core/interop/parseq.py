@@ -30,7 +30,8 @@ from .model import (
 _DEEP = ("translation_z", "rotation_3d_x", "rotation_3d_y", "rotation_3d_z")
 _FLAT = ("angle", "zoom")
 MOTION = (*_FLAT, "translation_x", "translation_y", *_DEEP)
-_FLIP = ("perspective_flip_theta", "perspective_flip_phi", "perspective_flip_gamma", "perspective_flip_fv")
+_FLIP_MOTION = ("perspective_flip_theta", "perspective_flip_phi", "perspective_flip_gamma")
+_FLIP = (*_FLIP_MOTION, "perspective_flip_fv")
 _FIELDS = {
     "noise": "noise_schedule",
     "strength": "strength_schedule",
@@ -76,6 +77,8 @@ def import_parseq(manifest: Mapping[str, Any], log: Log) -> ImportedAnimation:
         values["diffusion_cadence"] = whole(options["cadence"], "options.cadence", 1, 1000)
     values |= schedules_of(table, use_deltas=True, log=log)
     values["animation_mode"] = _mode(values)
+    flips = any(field in values and _moves(values[field], field) for field in _FLIP_MOTION)
+    values["enable_perspective_flip"] = flips and values["animation_mode"] == "2D"
     values["prompts"] = _prompts(manifest, table, log)
     _explain_fields(table, values["animation_mode"], log)
     _explain(manifest, options, table, log)
@@ -117,13 +120,13 @@ def schedules_of(table: _Table, use_deltas: bool, log: Log) -> dict[str, Any]:
     """Deforum's schedules by its keys, out of the fields that the first frame defines."""
     found: dict[str, Any] = {}
     with_deltas = any(f"{field}_delta" in table.fields for field in (*MOTION, *_FLIP))
-    for field in MOTION:
+    for field in (*MOTION, *_FLIP_MOTION):
         source = f"{field}_delta" if use_deltas and with_deltas else field
         if source in table.fields:
             found[field] = table.schedule(source, field)
     if use_deltas and not with_deltas and any(field in found for field in MOTION):
         log.notes.append("The manifest has no deltas: its motion is taken frame by frame, as it stands.")
-    for field, key in _FIELDS.items():
+    for field, key in {**_FIELDS, _FLIP[-1]: _FLIP[-1]}.items():
         if field in table.fields:
             found[key] = table.schedule(field, key)
     if "seed_schedule" in found:
@@ -240,6 +243,8 @@ def _explain_fields(table: _Table, mode: str, log: Log) -> None:
             log.add(field, MAPPED, f"{_FIELDS[field]}.")
         elif base in _ELSEWHERE:
             log.add(field, *_ELSEWHERE[base])
+        elif base in _FLIP and mode == "2D":
+            log.add(field, MAPPED, "the 2D camera's perspective flip, which is on where it turns at all.")
         elif base in _FLIP or base.startswith(("antiblur_", "cn_", "hybrid_", "guided_", "blend_", "loop_")):
             log.add(field, LEFT_OUT, "nothing here takes it.")
         elif base != field or field.startswith("prompt_weight_"):

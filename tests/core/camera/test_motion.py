@@ -147,6 +147,7 @@ def test_texts_are_what_the_user_typed():
         *(f"translation_{axis}" for axis in "xyz"),
         *(f"rotation_3d_{axis}" for axis in "xyz"),
         "fov",
+        "aspect",
     }
 
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from framedrift.nodes.core.camera import Camera2D, Camera3D
+from framedrift.nodes.core.camera import Camera2D, Camera3D, Combined
+from framedrift.nodes.core.errors import FramedriftError
 from framedrift.nodes.core.interop import deforum_settings, import_animation, parseq_manifest, sampler_settings
 from framedrift.nodes.core.schedule import parse_prompts, parse_schedule
 
@@ -38,6 +39,10 @@ SCHEDULES = [name for name in SETTINGS if name.endswith("_schedule")]
 CAMERAS = {
     "3D": Camera3D(translation_x="0:(sin(t/9))", translation_z="0:(1), 30:(4)", rotation_3d_y="0:(0.2)", fov="0:(55)"),
     "2D": Camera2D(angle="0:(t%4)", zoom="0:(1.01)", translation_y="0:(1), 10:(-3)", transform_center_x="0:(0.3)"),
+    "flip": Camera2D(
+        angle="0:(1)", zoom="0:(1)", perspective_flip=True, perspective_flip_phi="0:(t%3)", perspective_flip_fv="0:(40)"
+    ),
+    "aspect": Camera3D(translation_x="0:(2)", translation_z="0:(0)", aspect="0:(1), 20:(1.5)"),
     "in seconds": Camera3D(translation_z="0s:(1), 1.6s:(5)", rotation_3d_x="4b:(1), 6b:(2)"),
 }
 PROMPTS = {
@@ -49,6 +54,9 @@ PROMPTS = {
 
 def same_camera(one, other):
     for mine, theirs in zip(vars(one).values(), vars(other).values(), strict=True):
+        if isinstance(mine, bool):
+            assert mine is theirs
+            continue
         np.testing.assert_allclose(
             mine.sample(FRAMES, 123, FPS), theirs.sample(FRAMES, 123, FPS), rtol=1e-9, atol=1e-12
         )
@@ -125,3 +133,29 @@ def test_a_camera_that_keeps_still():
         json.dumps(deforum_settings(PROMPTS["lines"], None, sampler_settings({}), 9, 15, (64, 64)))
     )
     assert found.camera.track(9, 15.0, 0, (64, 64)).at_rest(0, 8)
+
+
+def test_a_2d_parseq_table_with_a_flip_comes_back():
+    found = import_animation(json.dumps(parseq_manifest(PROMPTS["plain"], CAMERAS["flip"], SETTINGS, FRAMES, FPS)))
+    same_camera(found.camera, CAMERAS["flip"])
+
+
+def test_any_camera_in_space_is_exported_as_deltas():
+    """Deforum's schedules can say every motion in space, one delta a frame."""
+    camera = Combined(
+        CAMERAS["3D"], Camera3D(translation_z="0:(0)", rotation_3d_z="0:(2*cos(t))", fov="0:(70), 39:(60)")
+    )
+    truth = camera.track(FRAMES, FPS, 123, SIZE)
+    for written in (
+        deforum_settings(PROMPTS["plain"], camera, SETTINGS, FRAMES, FPS, SIZE),
+        parseq_manifest(PROMPTS["plain"], camera, SETTINGS, FRAMES, FPS, SIZE),
+    ):
+        found = import_animation(json.dumps(written)).camera.track(FRAMES, FPS, 123, SIZE)
+        np.testing.assert_allclose(found.views, truth.views, atol=1e-9)
+        np.testing.assert_allclose(found.fov_deg, truth.fov_deg, rtol=1e-9)
+
+
+def test_a_combined_2d_camera_is_not_exported_as_something_else():
+    camera = Combined(CAMERAS["2D"], CAMERAS["flip"])
+    with pytest.raises(FramedriftError, match="Export 2D Camera without"):
+        deforum_settings(PROMPTS["plain"], camera, SETTINGS, FRAMES, FPS, SIZE)

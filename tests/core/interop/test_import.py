@@ -10,7 +10,8 @@ from framedrift.nodes.core.camera import Camera2D, Camera3D
 from framedrift.nodes.core.errors import FramedriftError
 from framedrift.nodes.core.interop import import_animation
 from framedrift.nodes.core.interop.defaults import DEFAULTS
-from framedrift.nodes.core.interop.model import STATUSES
+from framedrift.nodes.core.interop.model import STATUSES, InteropError
+from framedrift.nodes.core.warp.affine import motion_matrix, perspective_flip
 
 DATA = Path(__file__).parent / "data"
 REFERENCE = Path(__file__).resolve().parents[2] / "reference" / "deforum_settings.json"
@@ -295,6 +296,7 @@ def test_astrias_default_camera():
         "rotation_3d_y": "0:(2*sin(3.14*t/100)/40)",
         "rotation_3d_z": "0:(2*sin(3.14*t/50)/40)",
         "fov": "",
+        "aspect": "0: (1)",
     }
 
 
@@ -367,3 +369,37 @@ def test_half_a_surrogate_pair_does_not_reach_a_file():
     found = import_animation('{"0": "a \\ud800 cat", "W": "1"}'.replace(', "W": "1"', ""))
     found.prompts.text.encode()
     imported(prompts={"0": "a \ud800 cat"}).prompts.text.encode()
+
+
+def test_a_perspective_flip_is_the_2d_cameras():
+    settings = {
+        "animation_mode": "2D", "max_frames": 9, "enable_perspective_flip": True, "translation_x": "0:(4)",
+        "perspective_flip_gamma": "0:(3)", "perspective_flip_fv": "0:(60)", "zoom": "0:(1.01)", "W": 512, "H": 384,
+    }  # fmt: skip
+    found = import_animation(json.dumps(settings))
+    track = found.camera.track(9, 12.0, 0, (384, 512))
+    one = perspective_flip(512, 384, gamma=3, fv=60) @ motion_matrix(512, 384, zoom=1.01)
+    np.testing.assert_allclose(track.step(3, 4), one @ np.eye(3), rtol=1e-9, atol=1e-9)
+    assert found.report.status("perspective_flip_gamma") == "mapped"
+    assert "forgets it" in str(found.report)
+    with pytest.raises(InteropError, match="perspective_flip_fv: it is 180"):
+        import_animation(json.dumps(settings | {"perspective_flip_fv": "0:(180)"}))
+    off = import_animation(json.dumps(settings | {"enable_perspective_flip": False}))
+    assert off.report.status("perspective_flip_gamma") == "no effect in the original"
+    assert off.camera.track(9, 12.0, 0, (384, 512)).step(0, 1)[0, 2] != 0
+    deep = import_animation(json.dumps(settings | {"animation_mode": "3D"}))
+    assert deep.report.status("perspective_flip_gamma") == "left out"
+
+
+@pytest.mark.parametrize(
+    ("settings", "aspect"),
+    [
+        ({"aspect_ratio_schedule": "0:(1), 8:(2)"}, np.linspace(1, 2, 9)),
+        ({"aspect_ratio_use_old_formula": True, "aspect_ratio_schedule": "0:(3)"}, np.full(9, 512 / 384)),
+    ],
+)
+def test_the_aspect_is_the_3d_cameras(settings, aspect):
+    found = import_animation(json.dumps({"animation_mode": "3D", "max_frames": 9, "W": 512, "H": 384, **settings}))
+    np.testing.assert_allclose(found.camera.track(9, 12.0, 0, (384, 512)).aspect, aspect)
+    with pytest.raises(InteropError, match="aspect_ratio_schedule: it is 0 at frame 0"):
+        import_animation(json.dumps({"animation_mode": "3D", "aspect_ratio_schedule": "0:(0)"}))
