@@ -28,6 +28,8 @@ SEED_SCHEDULES = {
     "subseed_schedule": "0:(1)",
     "subseed_strength_schedule": "0:(0)",
 }
+#: What diffused frames may be aligned to.
+ALIGNMENTS = ["none", "prompts", "strength", "camera", "all"]
 
 
 class FrameFeedbackSampler(io.ComfyNode):
@@ -243,6 +245,22 @@ def _inputs() -> list:
             optional=True,
             tooltip="From Import Animation: what is set there takes the place of the widget of the same name.",
         ),
+        text(
+            "cadence_schedule",
+            "",
+            "diffusion_cadence over time, 1 or more, cut to whole numbers; empty is diffusion_cadence throughout.",
+            optional=True,
+            advanced=True,
+        ),
+        io.Combo.Input(
+            "align_to_keyframes",
+            options=ALIGNMENTS,
+            default=ALIGNMENTS[0],
+            optional=True,
+            advanced=True,
+            tooltip="Diffuses every keyframe of the prompts, of strength_schedule, of the camera's schedules or of all "
+            "three, and spreads the other diffused frames over the longest gaps: about as many as the cadence gives.",
+        ),
     ]
 
 
@@ -269,6 +287,11 @@ def with_settings(cls: Any, inputs: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def has_cadence_schedule(given: Any) -> bool:
+    """Whether a cadence schedule was given at all: an empty text is none."""
+    return given is not None and not (isinstance(given, str) and not given.strip())
+
+
 def ensure_room(path: Path, frames: int, size: tuple[int, int]) -> None:
     """Refuses to begin where the pictures cannot fit even if they compress well."""
     from .core.run import ensure_space
@@ -289,6 +312,8 @@ def _problem(given: dict[str, Any]) -> str | None:
         for name in (*SCHEDULES, *SEED_SCHEDULES):
             if isinstance(given.get(name), str):
                 as_schedule(given[name], name)
+        if isinstance(given.get("cadence_schedule"), str) and has_cadence_schedule(given["cadence_schedule"]):
+            as_schedule(given["cadence_schedule"], "cadence_schedule")
         if given.get("run_name") is not None:
             check_run_name(given["run_name"])
     except FramedriftError as error:
@@ -322,7 +347,7 @@ class _Job:
         camera = inputs.get("camera")
         self.track = camera.track(self.num_frames, self.fps, self.seed, self.size) if camera is not None else None
         sampled = {short: self._sampled(name) for name, short in SCHEDULES.items()}
-        cadence = diffused_frames(self.num_frames, inputs["diffusion_cadence"])
+        cadence = diffused_frames(self.num_frames, self._cadence(), self._keyframes())
         indices = sorted({*cadence, *cut_frames(sampled["strength"])})
         seeds, (subseed_strength, subseeds) = self._seeds(indices)
         texts = [self.prompts.text_at(frame, self.num_frames, self.seed) for frame in indices]
@@ -334,6 +359,33 @@ class _Job:
             hole_denoise=inputs["hole_denoise"],
             full_steps=inputs["full_steps"],
         )
+
+    def _cadence(self) -> int | np.ndarray:
+        given = self.inputs.get("cadence_schedule")
+        if not has_cadence_schedule(given):
+            return self.inputs["diffusion_cadence"]
+        from .core.schedule import as_schedule
+
+        return as_schedule(given, "cadence_schedule").sample(self.num_frames, self.seed, self.fps)
+
+    def _keyframes(self) -> set[int] | None:
+        """The frames that have to be diffused; None where the cadence alone decides."""
+        from .core.schedule import as_schedule
+
+        wanted = self.inputs.get("align_to_keyframes") or "none"
+        if wanted == "none":
+            return None
+        found: set[int] = set()
+        if wanted in ("prompts", "all"):
+            found.update(self.prompts.schedule.keyframes(self.num_frames, self.seed))
+        if wanted in ("strength", "all"):
+            strength = as_schedule(self.inputs["strength_schedule"], "strength_schedule")
+            found.update(strength.keyframes(self.num_frames, self.seed, self.fps))
+        # Only cameras made of schedules have keyframes.
+        keyframes = getattr(self.inputs.get("camera"), "keyframes", None)
+        if wanted in ("camera", "all") and keyframes is not None:
+            found.update(keyframes(self.num_frames, self.fps, self.seed))
+        return found
 
     def _seeds(self, indices: list[int]) -> tuple[list[int], tuple[np.ndarray, list[int]]]:
         """The seeds of the diffused frames; the strength of the sub-seed at every frame, and the sub-seeds."""
@@ -374,6 +426,8 @@ class _Job:
         """The inputs as the user wrote them, for run.json and for telling what differs."""
         plain = {k: v for k, v in self.inputs.items() if isinstance(v, (str, int, float, bool))}
         plain = {k: v for k, v in plain.items() if k not in SEED_SCHEDULES}
+        if (cadence := self.inputs.get("cadence_schedule")) is not None:
+            plain["cadence_schedule"] = str(getattr(cadence, "text", cadence))
         for name in (*SCHEDULES, *self._used_seed_schedules()):
             given = self.inputs.get(name, SEED_SCHEDULES.get(name))
             plain[name] = str(getattr(given, "text", given))
@@ -385,7 +439,9 @@ class _Job:
         """Everything that shapes a picture, as JSON values."""
         from .core.run.resume import digest
 
-        left_out = {"fps", "resume", "run_name", *SCHEDULES, *SEED_SCHEDULES}
+        # Which frames are diffused stands in "frames"; the cadence itself stays for the runs that were begun with it.
+        placing = {"cadence_schedule", "align_to_keyframes"}
+        left_out = {"fps", "resume", "run_name", *placing, *SCHEDULES, *SEED_SCHEDULES}
         plain = {k: v for k, v in self.inputs.items() if isinstance(v, (str, int, float, bool)) and k not in left_out}
         graph = None
         if self.hidden.prompt:

@@ -207,6 +207,27 @@ def test_a_schedule_of_seeds(tmp_path):
     assert [entry["seed"] for entry in entries(tmp_path, 1)][::4] == [7, 7]
 
 
+def test_which_frames_are_diffused(tmp_path):
+    """By the cadence, by a cadence over time, or so that keyframes are among them."""
+    short = {"num_frames": 13, "diffusion_cadence": 6, "steps_schedule": "1", "strength_schedule": "0:(0.6), 4:(0.5)"}
+    wanted = {
+        (): [0, 6, 12],
+        ("cadence_schedule", "0:(2), 6:(2), 7:(5)"): [0, 2, 4, 6, 8, 12],
+        ("cadence_schedule", " "): [0, 6, 12],
+        ("align_to_keyframes", "strength"): [0, 4, 12],
+        ("align_to_keyframes", "all"): [0, 3, 4, 12],
+    }
+    made = dict.fromkeys(wanted)
+    for given in wanted:
+        changed = prompt(**short, **dict([given] if given else []))
+        changed["prompts"]["inputs"]["text"] = '{"0": "dawn", "3": "storm"}'
+        run(tmp_path, changed)
+    folders_ = runs(tmp_path)
+    made = [[int(path.stem) for path in sorted((folder / "frames").glob("*.png"))] for folder in folders_]
+    # An empty schedule is none: no run of its own.
+    assert made == [indices for given, indices in wanted.items() if given != ("cadence_schedule", " ")]
+
+
 def test_a_sub_seed_shapes_the_picture_by_its_strength(tmp_path):
     short = {"num_frames": 2, "diffusion_cadence": 1, "noise_schedule": "0"}
     run(tmp_path, prompt(**short))

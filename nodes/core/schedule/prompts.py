@@ -75,6 +75,11 @@ class PromptSchedule:
         course = _course(self, num_frames, seed, "hold", 0)
         return course.placed[course.current(frame)].prepared(frame, course.timing)
 
+    def keyframes(self, num_frames: int, seed: int = 0) -> list[int]:
+        """The frames of its keys within the animation, ascending, each once. Raises PromptError."""
+        timing = Timing(num_frames, seed)
+        return sorted({frame for key in self.keys if 0 <= (frame := key.frame(timing)) < num_frames})
+
     def mix_at(self, frame: int, num_frames: int, seed: int = 0, blend: str = "linear", overlap: int = 0) -> Mix:
         """What shapes the frame: one or two (weight, (positive, negative)), the weights above 0 and 1 in sum.
 

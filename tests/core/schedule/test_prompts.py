@@ -445,3 +445,7 @@ def test_json_says_what_was_put_in(texts):
     prompts = parse_prompts(json.dumps({str(frame): text for frame, text in texts.items()}))
     for frame, text in texts.items():
         assert prompts.text_at(frame, 60) == (text.strip(), "")
+
+
+def test_the_frames_of_the_keys():
+    assert parse_prompts('{"0": "a", "max_f/2": "b", "30": "c", "99": "d"}').keyframes(41) == [0, 20, 30]
