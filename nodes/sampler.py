@@ -462,8 +462,14 @@ class _Job:
 
 
 def _arrays(track: Any) -> list[np.ndarray]:
-    """The numbers that a camera track consists of; none where there is no camera."""
-    return [] if track is None else [value for value in vars(track).values() if isinstance(value, np.ndarray)]
+    """The numbers that a camera track consists of; none where there is no camera.
+
+    An aspect of 1 throughout is left out: runs that were begun before there was one go on.
+    """
+    found = {} if track is None else {k: v for k, v in vars(track).items() if isinstance(v, np.ndarray)}
+    if "aspect" in found and (found["aspect"] == 1).all():
+        del found["aspect"]
+    return list(found.values())
 
 
 def _checked_init(image: torch.Tensor | None, size: tuple[int, int]) -> torch.Tensor | None:

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Protocol
 
 import torch
@@ -10,6 +10,7 @@ import torch
 from ..camera import Track
 from ..depth.align import DepthTracker
 from ..depth.estimate import DepthModel
+from ..depth.moved import moved_disparity, uses_depth
 from ..errors import FramedriftError
 from ..run import Run
 from ..warp import Warped, WarpSettings, warp
@@ -88,7 +89,8 @@ def animate(
         run: open and locked; what it already holds is not made again.
         plans: one for each diffused frame, ascending.
         track: the camera over the whole animation; None keeps still.
-        depth: used where the camera moves in depth; None takes the scene for a plane.
+        depth: asked where the camera moves in space, and its answers kept with the run; a camera in the plane, or none,
+            has no use for it. None takes the scene for a plane.
         diffuser: the host's side.
         init_image: (1, 3, H, W), what frame 0 starts from; None makes it from its prompt alone.
         text: goes into every picture's PNG text chunks.
@@ -99,6 +101,9 @@ def animate(
     Raises:
         FramedriftError: the run's state does not fit its journal.
     """
+    if depth is not None and not uses_depth(track):
+        log.info("%s: the camera does not move in depth, so the depth model %s is not run", run.path.name, depth.name)
+        depth = None
     tracker = DepthTracker(depth.calibrated) if depth is not None else None
     memory, done = _Memory(image=init_image), -1
     if run.last_index >= 0:
@@ -115,10 +120,10 @@ def animate(
         start = None if plan.is_cut else _start(plan, source, memory, track, settings)
         if start is None:
             # A cut has no past: its colours and its depth start anew.
-            memory, predicted = _Memory(), None
+            memory, predicted, valid = _Memory(), None, None
             image = diffuser.diffuse(None, plan, Diffusion.from_nothing(plan.steps))
         else:
-            predicted = _move_disparity(plan, source, memory, track, settings)
+            predicted, valid = _move_disparity(plan, source, memory, tracker, track, settings)
             image = _diffuse(plan, start, memory, diffuser, settings)
         if not bool(torch.isfinite(image).all()):
             raise FramedriftError(
@@ -127,7 +132,6 @@ def animate(
             )
         disparity = None
         if depth is not None and tracker is not None:
-            valid = None if start is None or predicted is None else 1 - start.holes
             disparity = tracker.update(depth.disparity(image), predicted, valid)
         if settings.color_coherence == "lab" and memory.reference is None:
             memory.reference = lab_quantiles(image)
@@ -167,14 +171,17 @@ def _match(image: torch.Tensor, memory: _Memory, holes: torch.Tensor | None) -> 
 
 
 def _move_disparity(
-    plan: FramePlan, source: int | None, memory: _Memory, track: Track | None, settings: LoopSettings
-) -> torch.Tensor | None:
-    """The last disparity as the camera sees it now: what the new estimate is fitted to."""
-    if memory.disparity is None or track is None or source is None:
-        return memory.disparity
-    # Not bicubic, whatever the picture is: that overshoots at the edges of things.
-    plain = replace(settings.warp, sampling="bilinear")
-    return warp(memory.disparity, track, source, plan.frame, memory.disparity, plain).image
+    plan: FramePlan,
+    source: int | None,
+    memory: _Memory,
+    tracker: DepthTracker | None,
+    track: Track | None,
+    settings: LoopSettings,
+) -> tuple[torch.Tensor | None, torch.Tensor | None]:
+    """The last disparity as the camera sees it now, what the new estimate is fitted to, and where it is known."""
+    if tracker is None or tracker.calibrated or memory.disparity is None or track is None or source is None:
+        return memory.disparity, None
+    return moved_disparity(memory.disparity, track, source, plan.frame, settings.warp)
 
 
 def _entry(plan: FramePlan, track: Track | None) -> dict:

@@ -9,6 +9,7 @@ from framedrift.nodes.core.errors import FramedriftError
 from framedrift.nodes.core.feedback import FramePlan, LoopSettings, animate
 from framedrift.nodes.core.random import generator
 from framedrift.nodes.core.run import RunStore
+from framedrift.nodes.core.warp import WarpSettings
 
 SIZE = (40, 56)
 
@@ -156,3 +157,44 @@ def test_the_journal_tells_how_each_frame_was_made(tmp_path):
     assert entry["denoise"] == pytest.approx(0.35)
     assert entry["camera"]["translation_z"] == 6
     assert len(entry["sha256"]) == 64
+
+
+class Restless:
+    """A depth model that gives every picture another scale and shift."""
+
+    name, calibrated = "restless", False
+
+    def __init__(self):
+        self.calls = 0
+
+    def signature(self):
+        return self.name
+
+    def disparity(self, image):
+        self.calls += 1
+        level = float(image.mean())
+        return SyntheticDepth("ground").disparity(image) * (10 + 90 * level) - 20 * level
+
+
+def test_the_depth_of_a_flight_stays_on_one_scale_and_resumes_bit_for_bit(tmp_path):
+    """Over a floor without an end the truth is the same in every frame."""
+    flight = Camera3D(translation_z="0:(20)")
+    chosen = {"camera": flight, "warp": WarpSettings(near=1.0, far=1e4)}
+    whole, _, _ = make(tmp_path / "whole", plans(), depth=Restless(), **chosen)
+    path, _, _ = make(tmp_path / "broken", plans(), stop_after=3, depth=Restless(), **chosen)
+    make(tmp_path / "broken", plans(), run=path, depth=Restless(), **chosen)
+    assert pictures(path) == pictures(whole)
+    with RunStore(tmp_path / "whole").open(whole) as run:
+        frames = run.frames()
+        disparities = [frames.disparity(item) for item in range(8)]
+    assert all(float((found - disparities[0]).abs().max()) < 0.05 for found in disparities)
+
+
+@pytest.mark.parametrize("camera", [Camera2D(zoom="0:(1.03)"), None], ids=["2d", "still"])
+def test_no_depth_is_estimated_where_the_camera_has_no_use_for_it(tmp_path, camera):
+    depth = Restless()
+    path, made, _ = make(tmp_path / "with", plans(3), camera=camera, depth=depth)
+    _, plain, _ = make(tmp_path / "without", plans(3), camera=camera)
+    assert depth.calls == 0
+    assert not list((path / "depth").glob("*.png"))
+    assert all(torch.equal(a.image, b.image) for a, b in zip(made, plain, strict=True))
