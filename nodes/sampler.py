@@ -74,6 +74,8 @@ class FrameFeedbackSampler(io.ComfyNode):
 
         job = _Job(with_settings(cls, inputs), cls.hidden)
         with job.open_run() as run:
+            if job.track is not None:
+                run.keep_track(job.track)
             left = [plan for plan in job.plans if plan.frame > run.last_index]
             if left:
                 ensure_room(run.path, len(left), job.size)

@@ -53,6 +53,11 @@ class Layout:
         return self.path / "state.safetensors"
 
     @property
+    def camera(self) -> Path:
+        """Where the camera is at every frame."""
+        return self.path / "camera.safetensors"
+
+    @property
     def lock(self) -> Path:
         """Held by the process that writes."""
         return self.path / ".lock"
