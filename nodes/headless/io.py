@@ -323,6 +323,7 @@ Audio = _socket("Audio", "AUDIO", dict)
 Video = _socket("Video", "VIDEO")
 Curve = _socket("Curve", "CURVE")
 Sigmas = _socket("Sigmas", "SIGMAS", torch.Tensor)
+WanCameraEmbedding = _socket("WanCameraEmbedding", "WAN_CAMERA_EMBEDDING", torch.Tensor)
 AnyType = _socket("AnyType", "*")
 MultiType = _socket("MultiType", "COMFY_MULTITYPED_V3", Input=_MultiTypeInput)
 

@@ -8,6 +8,8 @@ import numpy as np
 UNITS = 200.0
 # Angles under this are treated by their series: the exact formulas divide by them.
 _SMALL = 1e-6
+# Directions closer than this are the same: what is left of float64 after a few products.
+_ROUNDING = 1e-14
 
 
 def rotation_matrix(rotation_deg: tuple[float, float, float]) -> np.ndarray:
@@ -46,6 +48,13 @@ def inverse_rigid(pose: np.ndarray) -> np.ndarray:
     return inverse
 
 
+def step_between(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    """The motion from one view (4, 4) to another, target source^-1: exactly none where they are the same."""
+    if np.array_equal(source, target):
+        return np.eye(4)
+    return target @ inverse_rigid(source)
+
+
 def deltas(views: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The motion of every frame against the one before, in Deforum's numbers: what `pose_delta` takes.
 
@@ -71,8 +80,9 @@ def deltas(views: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 def angles_deg(turn: np.ndarray) -> tuple[float, float, float]:
     """The angles (x, y, z) in degrees of a rotation (3, 3) = Rx(x) Ry(y) Rz(z), y within 90 degrees of 0."""
-    y = math.asin(min(max(float(turn[0, 2]), -1.0), 1.0))
-    if abs(turn[0, 2]) > 1 - 1e-12:
+    flat = math.hypot(turn[0, 0], turn[0, 1])
+    y = math.atan2(turn[0, 2], flat)
+    if flat < _SMALL:
         # Straight up the pole x and z turn about one axis: all of it is said to be x.
         return math.degrees(math.atan2(turn[2, 1], turn[1, 1])), math.degrees(y), 0.0
     x, z = math.atan2(-turn[1, 2], turn[2, 2]), math.atan2(-turn[0, 1], turn[0, 0])
@@ -82,36 +92,35 @@ def angles_deg(turn: np.ndarray) -> tuple[float, float, float]:
 def turn_between(start: np.ndarray, end: np.ndarray) -> np.ndarray:
     """The smallest rotation (3, 3) that takes the direction `start` (3,) to the direction `end` (3,).
 
-    Between opposite directions any half turn is smallest; one of them is given.
+    Directions that differ by no more than rounding give exactly the identity. Between opposite directions any half
+    turn is smallest; one of them is given.
     """
     a, b = start / np.linalg.norm(start), end / np.linalg.norm(end)
     cross, dot = np.cross(a, b), float(a @ b)
-    if dot < -1 + 1e-12:
-        aside = np.eye(3)[int(np.argmin(np.abs(a)))]
-        axis = np.cross(a, aside)
+    if dot < 0:
+        # More than a right angle: a half turn to the opposite of a, then the small rest. One formula for it all would
+        # divide by next to nothing near the half turn.
+        if np.linalg.norm(cross) < _ROUNDING:
+            cross = np.cross(a, np.eye(3)[int(np.argmin(np.abs(a)))])
+        axis = cross / np.linalg.norm(cross)
+        axis -= a * (a @ axis)
         axis /= np.linalg.norm(axis)
-        return 2 * np.outer(axis, axis) - np.eye(3)
+        return turn_between(-a, b) @ (2 * np.outer(axis, axis) - np.eye(3))
+    if np.linalg.norm(cross) < _ROUNDING:
+        return np.eye(3)
     skew = _skew(cross)
     return np.eye(3) + skew + skew @ skew / (1 + dot)
 
 
 def log_pose(pose: np.ndarray) -> np.ndarray:
-    """The twist (6,) of a rigid motion (4, 4): velocity (3), then rotation vector in radians (3).
+    """The twist (6,) of a rigid motion (4, 4): velocity (3), then rotation vector in radians (3), at most pi long.
 
     `exp_pose(t * log_pose(p))` goes from rest (t = 0) to p (t = 1) at constant speed, on a screw.
     """
-    turn = pose[:3, :3]
-    vector = _log_turn(turn)
+    vector = _log_turn(pose[:3, :3])
     angle = float(np.linalg.norm(vector))
     skew = _skew(vector)
-    if angle < _SMALL:
-        factor = 1 / 12
-    else:
-        factor = (
-            1 / angle**2 - (1 + math.cos(angle)) / (2 * angle * math.sin(angle))
-            if angle < math.pi - 1e-9
-            else (1 / angle**2)
-        )
+    factor = 1 / 12 if angle < _SMALL else (1 - angle / 2 / math.tan(angle / 2)) / angle**2
     velocity = (np.eye(3) - skew / 2 + factor * skew @ skew) @ pose[:3, 3]
     return np.concatenate([velocity, vector])
 
@@ -124,7 +133,8 @@ def exp_pose(twist: np.ndarray) -> np.ndarray:
     if angle < _SMALL:
         a, b, c = 1.0, 0.5, 1 / 6
     else:
-        a, b, c = math.sin(angle) / angle, (1 - math.cos(angle)) / angle**2, (angle - math.sin(angle)) / angle**3
+        # 1 - cos is written by the half angle: it would be rounding where the angle is small.
+        a, b, c = math.sin(angle) / angle, 2 * (math.sin(angle / 2) / angle) ** 2, (angle - math.sin(angle)) / angle**3
     pose = np.eye(4)
     pose[:3, :3] += a * skew + b * skew @ skew
     pose[:3, 3] = velocity + b * skew @ velocity + c * skew @ (skew @ velocity)
@@ -132,18 +142,25 @@ def exp_pose(twist: np.ndarray) -> np.ndarray:
 
 
 def _log_turn(turn: np.ndarray) -> np.ndarray:
-    cosine = min(max((float(np.trace(turn)) - 1) / 2, -1.0), 1.0)
-    axis = np.array([turn[2, 1] - turn[1, 2], turn[0, 2] - turn[2, 0], turn[1, 0] - turn[0, 1]]) / 2
-    sine = float(np.linalg.norm(axis))
-    angle = math.atan2(sine, cosine)
-    if sine > 1e-7:
-        return axis * (angle / sine)
-    if cosine > 0:
-        return axis
-    # About half a turn: the axis is what the turn leaves alone.
-    square = (turn + np.eye(3)) / 2
-    column = square[:, int(np.argmax(np.diag(square)))]
-    return angle * column / np.linalg.norm(column)
+    # By way of the quaternion (w, x, y, z), of which four multiples can be read off the matrix: the largest is exact
+    # at every angle, up to the half turn, where the difference of a matrix and its transpose says nothing.
+    (a, b, c), (d, e, f), (g, h, i) = turn
+    multiples = np.array(
+        [
+            [1 + a + e + i, h - f, c - g, d - b],
+            [h - f, 1 + a - e - i, b + d, c + g],
+            [c - g, b + d, 1 - a + e - i, f + h],
+            [d - b, c + g, f + h, 1 - a - e + i],
+        ]
+    )
+    quaternion = multiples[int(np.argmax(np.diag(multiples)))]
+    quaternion = quaternion / np.linalg.norm(quaternion)
+    if quaternion[0] < 0:
+        quaternion = -quaternion
+    sine = float(np.linalg.norm(quaternion[1:]))
+    if sine < _SMALL:
+        return 2 * quaternion[1:]
+    return quaternion[1:] * (2 * math.atan2(sine, quaternion[0]) / sine)
 
 
 def _skew(vector: np.ndarray) -> np.ndarray:

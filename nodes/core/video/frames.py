@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
@@ -121,13 +121,26 @@ class BatchFrames(Frames):
         return None if self._disparities is None else self._disparities[position].to("cpu", torch.float32)
 
 
-def as_frames(value: Frames | torch.Tensor, fps: float = DEFAULT_FPS) -> Frames:
-    """Takes what a frames input may carry: Frames as they are, or an IMAGE batch (B, H, W, C), which plays at `fps`."""
+def as_frames(value: Any, fps: float = DEFAULT_FPS) -> Frames:
+    """Takes what a frames input may carry.
+
+    Args:
+        value: Frames, as they are; an IMAGE batch (B, H, W, C), which plays at `fps`; or a VIDEO, which is
+            decoded as it is read.
+        fps: of an IMAGE batch.
+
+    Raises:
+        FramedriftError: it is something else, or a video that cannot be read.
+    """
     if isinstance(value, Frames):
         return value
     if isinstance(value, torch.Tensor):
         return BatchFrames(value, fps)
-    raise FramedriftError(f"frames: needs FRAMES or IMAGE, got {type(value).__name__}")
+    if hasattr(value, "get_stream_source"):
+        from .decode import frames_of_video
+
+        return frames_of_video(value)
+    raise FramedriftError(f"frames: needs FRAMES, IMAGE or VIDEO, got {type(value).__name__}")
 
 
 class Timeline:
