@@ -191,7 +191,7 @@ class Run:
 
 def frames_of(layout: Layout, manifest: Mapping[str, Any], entries: list[dict[str, Any]], **given: Any) -> RunFrames:
     """A run's entries as frames, with what its folder says of rate, length, size, camera and warps."""
-    found = {key: manifest[key] for key in ("fps", "num_frames") if key in manifest}
+    found = {key: manifest[key] for key in ("fps", "num_frames", "loops") if key in manifest}
     if "height" in manifest and "width" in manifest:
         found["size"] = (manifest["height"], manifest["width"])
     if given.get("track") is None:

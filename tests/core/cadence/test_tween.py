@@ -4,7 +4,8 @@ import torch
 from torch.nn import functional
 
 from framedrift.nodes.core.cadence import TweenedFrames, diffused_frames
-from framedrift.nodes.core.camera import Track2D, Track3D
+from framedrift.nodes.core.cadence.tween import _and_on
+from framedrift.nodes.core.camera import Camera2D, Camera3D, Track2D, Track3D
 from framedrift.nodes.core.errors import FramedriftError
 from framedrift.nodes.core.video.frames import BatchFrames
 from framedrift.nodes.core.warp import WarpSettings, warp
@@ -291,3 +292,120 @@ def test_what_cannot_work_is_said():
     short = Track3D(np.stack([np.eye(4)] * 3), np.full(3, 60.0))
     with pytest.raises(FramedriftError, match="3 frames, the animation 5"):
         TweenedFrames(plain(pictures, (0, 4), 5, track=short))
+
+
+class Ball:
+    """A disc that crosses a wall by itself, while the camera may pass both: what no pose explains."""
+
+    size = (160, 224)
+
+    def __init__(self, speed=3.0, track=None):
+        self.speed, self.track = speed, track
+
+    def picture(self, frame):
+        y, x = torch.meshgrid(torch.arange(160.0), torch.arange(224.0), indexing="ij")
+        shift = 0.0 if self.track is None else float(self.track.step(0, frame)[0, 2])
+        centre = 70 + self.speed * frame + shift
+        inside = (30.5 - ((x - centre).square() + (y - 80).square()).sqrt()).clamp(0, 1)[..., None]
+        wall, face = self.waves(x - shift, y, 1), self.waves(x - centre, y, 2)
+        return wall + inside * (0.3 + 0.7 * face - wall)
+
+    @staticmethod
+    def waves(x, y, seed):
+        """Twelve waves in as many directions: nothing that repeats."""
+        rng = np.random.default_rng(seed)
+        found = torch.full((*x.shape, 3), 0.5)
+        for length in np.geomspace(9, 60, 12):
+            angle, *phases = rng.uniform(0, 2 * np.pi, 4)
+            along = 2 * np.pi / length * (x * np.cos(angle) + y * np.sin(angle))
+            found += 0.07 * torch.stack([torch.sin(along + phase) for phase in phases], -1)
+        return found
+
+
+@pytest.mark.parametrize("flow", ["dis", "farneback"])
+@pytest.mark.parametrize("moving_camera", [False, True])
+def test_flow_takes_along_what_the_camera_does_not_move(flow, moving_camera):
+    track = Camera2D(zoom="0:(1)", translation_x="0:(2)").track(5, 10.0, 0, Ball.size) if moving_camera else None
+    ball = Ball(track=track)
+    source = plain(torch.stack([ball.picture(0), ball.picture(4)]), (0, 4), 5, track=track, settings=WarpSettings())
+    around = torch.zeros(Ball.size, dtype=torch.bool)
+    around[45:115, 35:125] = True
+    errors = {}
+    for method in ("none", flow):
+        frames = TweenedFrames(source, flow=method)
+        errors[method] = np.mean(
+            [float((frames[frame] - ball.picture(frame))[around].abs().mean()) for frame in (1, 2, 3)]
+        )
+    # Farneback's is softer, and knows silhouettes less well.
+    assert errors[flow] < (0.5 if flow == "dis" else 0.8) * errors["none"]
+
+
+def test_flow_leaves_alone_what_the_camera_explains(motion, make_scene):
+    """With the true depth there is nothing left over, and a new drawing has no flow that could be trusted."""
+    source = shot(make_scene(**MOTIONS[motion], num_frames=5))
+    frames, plainly = TweenedFrames(source, flow="dis"), TweenedFrames(source)
+    for frame in (1, 2, 3):
+        assert float((frames[frame] - plainly[frame]).abs().mean()) < 0.004
+    redrawn = shot(make_scene(**MOTIONS[motion], num_frames=5), details=True)
+    frames, plainly = TweenedFrames(redrawn, flow="dis"), TweenedFrames(redrawn)
+    assert float((frames[2] - plainly[2]).abs().mean()) < 0.02
+
+
+def test_flow_is_the_same_in_any_order():
+    ball = Ball()
+    source = plain(torch.stack([ball.picture(frame) for frame in (0, 4, 8)]), (0, 4, 8), 9)
+    once, again = TweenedFrames(source, flow="dis"), TweenedFrames(source, flow="dis")
+    forward = [once[frame] for frame in range(9)]
+    assert all(torch.equal(again[frame], forward[frame]) for frame in (7, 2, 5, 1, 6, 3))
+
+
+def test_an_unknown_flow_is_named():
+    with pytest.raises(FramedriftError, match=r"flow: there is no 'raft'; choose one of none, dis, farneback"):
+        TweenedFrames(plain(torch.zeros(2, 8, 8, 3), (0, 2), 3), flow="raft")
+
+
+def looping(frames=24, kept=(0, 4, 8, 12, 16), camera=None, size=(48, 64)):
+    """Pictures that differ a little from one to the next, as redrawn ones do, and a camera."""
+    generator = torch.Generator().manual_seed(5)
+    base = functional.interpolate(torch.rand(1, 3, 12, 16, generator=generator), size=size, mode="bicubic")
+    drawn = []
+    for _ in kept:
+        noise = functional.interpolate(torch.rand(1, 3, 12, 16, generator=generator) - 0.5, size=size, mode="bicubic")
+        drawn.append((base + 0.3 * noise).clamp(0, 1)[0].permute(1, 2, 0))
+    track = None if camera is None else camera.track(frames, 12.0, 0, size)
+    return plain(torch.stack(drawn), kept, frames, track=track, settings=SETTINGS, loops=True)
+
+
+LOOPS = {
+    "still": None,
+    "endless flight": Camera3D(translation_z="0:(2)"),
+    "endless spiral": Camera2D(zoom="0:(1.005)", angle="0:(0.5)"),
+    "round": Camera3D("0:(cos(2*pi*(t-0.5)/24))", "0:(sin(2*pi*(t-0.5)/24))", "0:(0)"),
+}
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_the_seam_of_a_loop_is_a_step_like_any_other(name):
+    frames = TweenedFrames(looping(camera=LOOPS[name]))
+    assert frames.loops
+    assert len(frames) == 24
+    middle = (slice(8, 40), slice(8, 56))
+    steps = [float((frames[(frame + 1) % 24] - frames[frame])[middle].abs().mean()) for frame in range(23)]
+    # An endless flight comes back to its first picture as it looks from where the camera is by then.
+    first = frames._side(24, 23).image[0].permute(1, 2, 0) if name.startswith("endless") else frames[0]
+    assert float((first - frames[23])[middle].abs().mean()) <= np.median(steps)
+
+
+def test_a_camera_on_its_way_back_ends_where_it_began():
+    frames = looping(camera=LOOPS["round"])
+    track = _and_on(frames.track)
+    assert np.array_equal(track.views[24], track.views[0])
+    flight = _and_on(looping(camera=LOOPS["endless flight"]).track)
+    np.testing.assert_allclose(flight.step(23, 24), flight.step(22, 23), atol=1e-12)
+
+
+def test_without_a_loop_the_end_stays_the_end():
+    source = looping()
+    source.loops = False
+    frames = TweenedFrames(source)
+    assert torch.equal(frames[23], source[-1])
