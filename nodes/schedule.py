@@ -7,7 +7,8 @@ from typing import Any
 from . import host, sockets
 from .core.errors import FramedriftError
 from .core.schedule import INTERPOLATIONS, Schedule, as_schedule, parse_schedule
-from .host import io, ui
+from .host import io
+from .pictures import shown_picture
 
 
 class ValueSchedule(io.ComfyNode):
@@ -91,8 +92,9 @@ class ValueSchedule(io.ComfyNode):
 
         schedule = _parse(text, bpm, interpolation)
         values = schedule.sample(num_frames, seed, fps)
-        image = host.to_image(plot_curve(values))
-        return io.NodeOutput(schedule, values.tolist(), image, ui=_shown(image))
+        image = plot_curve(values)
+        shown = shown_picture(image, "framedrift_curve")
+        return io.NodeOutput(schedule, values.tolist(), host.to_image(image), ui=shown)
 
 
 class ScheduleAtFrame(io.ComfyNode):
@@ -156,16 +158,6 @@ class ScheduleAtFrame(io.ComfyNode):
         value = _value_at(schedule, frame, num_frames, fps, seed)
         # A line through whole numbers may come a rounding error below one.
         return io.NodeOutput(value, int(value + math.copysign(1e-9, value)))
-
-
-def _shown(image: Any) -> ui.SavedImages:
-    """The picture as a file of the temp folder, which the page shows in the node."""
-    from PIL import Image
-
-    path, result = host.save_path("framedrift_curve", "png", tuple(image.shape[1:3]), folder="temp")
-    levels = image[0].mul(255.0).round().byte().numpy()
-    Image.fromarray(levels).save(path, compress_level=1)
-    return ui.SavedImages([result])
 
 
 def _value_at(schedule: Any, frame: int, num_frames: int, fps: float, seed: int) -> float:

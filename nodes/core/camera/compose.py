@@ -1,16 +1,20 @@
 """Cameras put together."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 import numpy as np
 
 from ..errors import FramedriftError
-from .pose import inverse_rigid
+from .plane import plane_curves
+from .pose import step_between
 from .track import Camera, Track2D, Track3D
 
 Mode = Literal["ride", "steps", "then"]
 MODES: tuple[Mode, ...] = get_args(Mode)
+# The motion from one pose to another.
+Step = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ class Combined:
         return {"combined": self.mode, **at, "base": self.base.texts(), "top": self.top.texts()}
 
     def track(self, num_frames: int, fps: float, seed: int, size: tuple[int, int]) -> Track2D | Track3D:
-        """The poses of both together; see `track.Camera`.
+        """The poses of both together; see `track.Camera`. An animation that ends before `at` has the first one only.
 
         Raises:
             FramedriftError: one camera moves in space and the other in the picture's plane, or either's own error.
@@ -56,32 +60,20 @@ class Combined:
         base = self.base.track(num_frames, fps, seed, size)
         top = self.top.track(num_frames - start, fps, seed, size)
         if isinstance(base, Track3D) and isinstance(top, Track3D):
-            return self._in_space(base, top, start)
+            views = self._joined(base.views, top.views, start, step_between)
+            return Track3D.from_views(views, *_lens(base, top, start))
         if isinstance(base, Track2D) and isinstance(top, Track2D):
-            matrices = self._joined(base.matrices, top.matrices, start, np.linalg.inv)
-            return Track2D(matrices, size, {**top.curves, **base.curves} if start == 0 else base.curves)
+            matrices = self._joined(base.matrices, top.matrices, start, _step_in_plane)
+            return Track2D(matrices, base.size, plane_curves(matrices, base.size))
+        order = ("a 2D Camera", "one that moves in space")
+        first, second = order if isinstance(base, Track2D) else order[::-1]
         raise FramedriftError(
-            "camera: a 2D camera, which moves the picture in its plane, and one that moves in space cannot be "
-            "combined. Take 3D Camera for 2D Camera: rotation_3d_z turns, fov_schedule zooms, translation_x and "
-            "translation_y shift"
+            f"camera: the first is {first}, the second {second}; the one moves the picture in its plane, so they "
+            "cannot be combined. Take 3D Camera for 2D Camera: rotation_3d_z turns, fov_schedule zooms, translation_x "
+            "and translation_y shift"
         )
 
-    def _in_space(self, base: Track3D, top: Track3D, start: int) -> Track3D:
-        views = self._joined(base.views, top.views, start, inverse_rigid)
-        spread = np.tan(np.radians(top.fov_deg) / 2)
-        factor = np.concatenate([np.ones(start), spread / spread[0]])
-        aspect = np.concatenate([np.ones(start), top.aspect / top.aspect[0]]) * base.aspect
-        fov_deg = base.fov_deg.copy()
-        if start:
-            fov_deg[start:], aspect[start:] = (
-                base.fov_deg[start],
-                aspect[start:] * base.aspect[start] / base.aspect[start:],
-            )
-        changed = factor != 1
-        fov_deg[changed] = np.degrees(2 * np.arctan(np.tan(np.radians(fov_deg[changed]) / 2) * factor[changed]))
-        return Track3D.from_views(views, fov_deg, aspect)
-
-    def _joined(self, base: np.ndarray, top: np.ndarray, start: int, inverse: Any) -> np.ndarray:
+    def _joined(self, base: np.ndarray, top: np.ndarray, start: int, step: Step) -> np.ndarray:
         if self.mode == "ride":
             return top @ base
         if self.mode == "then":
@@ -89,11 +81,29 @@ class Combined:
         joined = np.empty_like(base)
         joined[0] = base[0]
         for frame in range(1, len(base)):
-            first = base[frame] @ inverse(base[frame - 1])
-            joined[frame] = top[frame] @ inverse(top[frame - 1]) @ first @ joined[frame - 1]
+            first, second = step(base[frame - 1], base[frame]), step(top[frame - 1], top[frame])
+            joined[frame] = second @ first @ joined[frame - 1]
         return joined
 
 
 def on_top(base: Camera | None, top: Camera) -> Camera:
     """`top` riding on `base`, or `top` alone where there is no base: for nodes whose camera input is optional."""
     return top if base is None else Combined(base, top)
+
+
+def _lens(base: Track3D, top: Track3D, start: int) -> tuple[np.ndarray, np.ndarray]:
+    # Field of view and aspect: the first camera's, from `start` on by the second's factor; untouched where that is 1.
+    fov_deg, aspect = base.fov_deg.copy(), base.aspect.copy()
+    if start:
+        fov_deg[start:], aspect[start:] = fov_deg[start], aspect[start]
+    spread = np.tan(np.radians(top.fov_deg) / 2)
+    factor = spread / spread[0]
+    changed = np.flatnonzero(factor != 1)
+    after = changed + start
+    fov_deg[after] = np.degrees(2 * np.arctan(np.tan(np.radians(fov_deg[after]) / 2) * factor[changed]))
+    aspect[start:] *= top.aspect / top.aspect[0]
+    return fov_deg, aspect
+
+
+def _step_in_plane(source: np.ndarray, target: np.ndarray) -> np.ndarray:
+    return np.eye(3) if np.array_equal(source, target) else target @ np.linalg.inv(source)

@@ -37,18 +37,21 @@ def equalise(disparity: Tensor) -> Tensor:
         (B, 1, H, W) float32 in 0..1.
     """
     flat = disparity.float().flatten(1)
-    if not bool(torch.isfinite(flat).all()):
+    low, high = flat.aminmax(dim=1, keepdim=True)
+    if not bool((low - high).isfinite().all()):
         finite = torch.isfinite(flat)
         least = torch.where(finite, flat, torch.inf).amin(1, keepdim=True)
         flat = torch.where(finite, flat, torch.where(torch.isfinite(least), least, 0.0))
-    low, high = flat.amin(1, keepdim=True), flat.amax(1, keepdim=True)
+        low, high = flat.aminmax(dim=1, keepdim=True)
     span = high - low
-    position = (flat - low) * (BINS / torch.where(span > 0, span, 1.0))
+    position = (flat - low).mul_(BINS / torch.where(span > 0, span, 1.0))
     left = position.long().clamp_(max=BINS - 1)
-    rows = torch.arange(len(flat), device=flat.device)[:, None] * BINS
-    counts = torch.bincount((left + rows).flatten(), minlength=BINS * len(flat)).view(-1, BINS)
-    share = (counts.cumsum(1).double() / flat.shape[1]).float()
+    within = position.sub_(left)
+    if len(flat) > 1:
+        left += torch.arange(len(flat), device=flat.device)[:, None] * BINS
+    left = left.flatten()
+    counts = torch.bincount(left, minlength=BINS * len(flat)).view(-1, BINS)
+    share = counts.cumsum(1).float().div_(flat.shape[1])
     rise = torch.diff(share, dim=1, append=share[:, -1:])
-    base = share.gather(1, left)
-    equal = torch.addcmul(base, rise.gather(1, left), position.sub_(left))
+    equal = within.flatten().mul_(rise.flatten()[left]).add_(share.flatten()[left]).view_as(flat)
     return torch.where(span > 0, equal, 1.0).view(disparity.shape)

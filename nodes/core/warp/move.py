@@ -9,7 +9,7 @@ from ..camera.track import Track, Track2D, Track3D
 from ..depth.range import disparity_to_depth, equalise
 from ..errors import FramedriftError
 from .affine import outside_frame, warp_plane
-from .deforum import deforum_grid
+from .deforum import deforum_shift
 from .project import warp_pinhole
 from .sample import sample
 from .types import Warped, WarpSettings, unmoved
@@ -89,10 +89,7 @@ def _warp_deforum(
 ) -> Warped:
     batch, _, height, width = image.shape
     equal = None if disparity is None else equalise(disparity)
-    grid = deforum_grid(step, equal, (height, width), fov_deg, aspect, image.device)
-    column = (torch.arange(width, device=image.device) * 2 + (1 - width)) / 2
-    row = (torch.arange(height, device=image.device)[:, None] * 2 + (1 - height)) / 2
-    dx, dy = grid[..., 0] * (width / 2) - column, grid[..., 1] * (height / 2) - row
+    dx, dy = deforum_shift(step, equal, (height, width), fov_deg, aspect, image.device)
     moved = sample(image, dx, dy, settings.sampling, settings.border)
     holes = torch.zeros_like(dx)
     if settings.border in ("replicate", "zeros"):
