@@ -29,6 +29,14 @@ class CadenceBlend(io.ComfyNode):
                     tooltip="How the two neighbours are mixed: smooth keeps the contrast of details that differ, "
                     "linear is a plain cross-fade as in classic Deforum, nearest shows the nearer one alone.",
                 ),
+                io.Combo.Input(
+                    "flow",
+                    options=["none", "dis", "farneback"],
+                    default="none",
+                    optional=True,
+                    tooltip="Optical flow (Deforum's optical_flow_cadence) for what moves otherwise than the camera: "
+                    "it then goes over instead of fading over. dis is sharp, farneback soft.",
+                ),
             ],
             outputs=[
                 sockets.Frames.Output("frames", display_name="frames", tooltip="Every frame of the animation, lazily.")
@@ -41,7 +49,7 @@ class CadenceBlend(io.ComfyNode):
         return host.check_bounds(cls, kwargs) or True
 
     @classmethod
-    def execute(cls, frames, blend="smooth"):
+    def execute(cls, frames, blend="smooth", flow="none"):
         """The same animation without gaps."""
         from .core.video.frames import as_frames
 
@@ -50,7 +58,7 @@ class CadenceBlend(io.ComfyNode):
             return io.NodeOutput(source)
         from .core.cadence import TweenedFrames
 
-        return io.NodeOutput(TweenedFrames(source, blend))
+        return io.NodeOutput(TweenedFrames(source, blend, flow=flow))
 
 
 NODES = [CadenceBlend]

@@ -184,6 +184,15 @@ class ImagesToFrames(io.ComfyNode):
                 ),
                 host.seed_input("What the camera's schedules see as s.", advanced=True),
                 *projection_inputs(advanced=True),
+                io.Int.Input(
+                    "loop_frames",
+                    default=0,
+                    min=0,
+                    max=100_000,
+                    step=1,
+                    tooltip="Seamless loop: over so many frames behind the last picture Cadence Blend goes back to the "
+                    "first. 0 is no loop.",
+                ),
             ],
             outputs=[_frames_output("The pictures as frames.")],
         )
@@ -194,14 +203,16 @@ class ImagesToFrames(io.ComfyNode):
         return host.check_bounds(cls, kwargs) or bad_range(kwargs) or True
 
     @classmethod
-    def execute(cls, images, fps, spacing, seed, camera=None, depth=None, **projection):
+    def execute(cls, images, fps, spacing, seed, loop_frames=0, camera=None, depth=None, **projection):
         """Nothing is copied."""
         from .core.video.frames import BatchFrames
 
         count, height, width = images.shape[:3]
         if not count:
             raise FramedriftError("images: the batch is empty; give at least one picture.")
-        num_frames = (count - 1) * spacing + 1
+        last = (count - 1) * spacing
+        # The closing way is measured to the first picture's return, which is no frame of its own.
+        num_frames = last + max(loop_frames, 1)
         if depth is not None:
             depth = depth[..., :3].mean(-1) if depth.ndim == 4 else depth
             if tuple(depth.shape) != (count, height, width):
@@ -213,11 +224,12 @@ class ImagesToFrames(io.ComfyNode):
         frames = BatchFrames(
             images,
             fps,
-            indices=range(0, num_frames, spacing),
+            indices=range(0, last + 1, spacing),
             num_frames=num_frames,
             track=track,
             settings=warp_settings(projection),
             disparities=depth,
+            loops=loop_frames > 0,
         )
         return io.NodeOutput(frames)
 

@@ -263,6 +263,17 @@ def _inputs() -> list:
             tooltip="Diffuses every keyframe of the prompts, of strength_schedule, of the camera's schedules or of all "
             "three, and spreads the other diffused frames over the longest gaps: about as many as the cadence gives.",
         ),
+        io.Int.Input(
+            "loop_frames",
+            default=0,
+            min=0,
+            max=100_000,
+            step=1,
+            optional=True,
+            advanced=True,
+            tooltip="Seamless loop: over so many frames at the end Cadence Blend goes back to frame 0, and the prompts "
+            "to the first one. 0 is no loop. Three times the cadence or more; Loop Camera brings the camera back too.",
+        ),
     ]
 
 
@@ -349,8 +360,13 @@ class _Job:
         camera = inputs.get("camera")
         self.track = camera.track(self.num_frames, self.fps, self.seed, self.size) if camera is not None else None
         sampled = {short: self._sampled(name) for name, short in SCHEDULES.items()}
-        cadence = diffused_frames(self.num_frames, self._cadence(), self._keyframes())
-        indices = sorted({*cadence, *cut_frames(sampled["strength"])})
+        self.closing = self._closing()
+        if self.closing:
+            self.prompts = self.prompts.looped(self.num_frames)
+        # What closes a loop is tweened only.
+        length = self.num_frames - self.closing + bool(self.closing)
+        cadence = diffused_frames(length, self._cadence(length), self._keyframes())
+        indices = sorted({*cadence, *cut_frames(sampled["strength"][:length])})
         seeds, (subseed_strength, subseeds) = self._seeds(indices)
         texts = [self.prompts.text_at(frame, self.num_frames, self.seed) for frame in indices]
         schedules = Schedules(**sampled, subseed_strength=subseed_strength)
@@ -362,13 +378,22 @@ class _Job:
             full_steps=inputs["full_steps"],
         )
 
-    def _cadence(self) -> int | np.ndarray:
+    def _closing(self) -> int:
+        """Frames over which the end goes back to the beginning; 0 where it does not."""
+        closing = self.inputs.get("loop_frames") or 0
+        if closing >= self.num_frames:
+            raise FramedriftError(
+                f"loop_frames is {closing}, and must be less than num_frames, which is {self.num_frames}."
+            )
+        return closing
+
+    def _cadence(self, length: int) -> int | np.ndarray:
         given = self.inputs.get("cadence_schedule")
         if not has_cadence_schedule(given):
             return self.inputs["diffusion_cadence"]
         from .core.schedule import as_schedule
 
-        return as_schedule(given, "cadence_schedule").sample(self.num_frames, self.seed, self.fps)
+        return as_schedule(given, "cadence_schedule").sample(self.num_frames, self.seed, self.fps)[:length]
 
     def _keyframes(self) -> set[int] | None:
         """The frames that have to be diffused; None where the cadence alone decides."""
@@ -422,6 +447,8 @@ class _Job:
         shaping = self._shaping()
         store = RunStore(host.output_directory() / RUN_FOLDER)
         manifest = {"settings": self._readable(), "shaping": shaping, "fps": self.fps, "num_frames": self.num_frames}
+        if self.closing:
+            manifest["loops"] = True
         return choose_run(store, self.inputs["resume"], self.inputs["run_name"], manifest, fingerprint(shaping))
 
     def _readable(self) -> dict[str, Any]:
@@ -442,7 +469,7 @@ class _Job:
         from .core.run.resume import digest
 
         # Which frames are diffused stands in "frames"; the cadence itself stays for the runs that were begun with it.
-        placing = {"cadence_schedule", "align_to_keyframes"}
+        placing = {"cadence_schedule", "align_to_keyframes", *(() if self.closing else ("loop_frames",))}
         left_out = {"fps", "resume", "run_name", *placing, *SCHEDULES, *SEED_SCHEDULES}
         plain = {k: v for k, v in self.inputs.items() if isinstance(v, (str, int, float, bool)) and k not in left_out}
         graph = None

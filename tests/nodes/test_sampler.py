@@ -228,6 +228,23 @@ def test_which_frames_are_diffused(tmp_path):
     assert made == [indices for given, indices in wanted.items() if given != ("cadence_schedule", " ")]
 
 
+def test_a_loop_is_closed_by_tweens_and_prompts(tmp_path):
+    short = {"num_frames": 12, "diffusion_cadence": 2, "steps_schedule": "1", "loop_frames": 4}
+    changed = prompt(**short)
+    changed["prompts"]["inputs"] |= {"text": '{"0": "dawn", "4": "storm"}', "blend": "linear"}
+    run(tmp_path, changed)
+    made = entries(tmp_path)
+    assert [entry["index"] for entry in made] == [0, 2, 4, 6, 8]
+    assert made[0]["prompt"] == "dawn"
+    assert "dawn" in made[4]["prompt"]
+    assert "0.5" in made[4]["prompt"], "half way back from frame 4 to frame 12"
+    frames = RunStore(tmp_path / "output" / "framedrift").read(runs(tmp_path)[0])
+    assert frames.loops
+    assert frames.num_frames == 12
+    with pytest.raises(NodeError, match="loop_frames is 12, and must be less than num_frames"):
+        run(tmp_path, prompt(**(short | {"loop_frames": 12})))
+
+
 def test_a_sub_seed_shapes_the_picture_by_its_strength(tmp_path):
     short = {"num_frames": 2, "diffusion_cadence": 1, "noise_schedule": "0"}
     run(tmp_path, prompt(**short))
