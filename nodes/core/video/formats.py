@@ -51,7 +51,7 @@ class Format:
         smallest: the least height or width, in pixels.
         largest: the greatest height or width.
         plays: whether the page can play the file itself.
-        reads: whether FFmpeg, and with it ComfyUI's VIDEO, reads the file.
+        reads: whether ComfyUI's VIDEO reads the file: FFmpeg knows no animated WebP, and of an APNG no duration.
         passes: how often each frame is gone through.
     """
 
@@ -104,7 +104,7 @@ FORMATS: dict[str, Format] = {
                "mov", "yuv444p10le", "yuv444p10le", "yuva444p10le", sound=("pcm_s24le",), smallest=2),
         Format("gif", "gif", "gif", "GIF", ("gif",), passes=2),
         Format("webp (animated)", "webp", "webp", "WebP", quality=percent, largest=16383, reads=False),
-        Format("apng", "apng", "png", "APNG", largest=1_000_000),
+        Format("apng", "apng", "png", "APNG", largest=1_000_000, reads=False),
         Format("png sequence", "sequence", "png", "PNG", largest=1_000_000, reads=False),
     )
 }  # fmt: skip
