@@ -2,6 +2,7 @@
 
 from . import host, sockets
 from .host import io
+from .video import frames_input
 
 
 class CadenceBlend(io.ComfyNode):
@@ -19,9 +20,7 @@ class CadenceBlend(io.ComfyNode):
             "they are asked for, and frames without gaps pass through unchanged.",
             search_aliases=["deforum cadence", "diffusion_cadence", "tween", "in-between", "interpolate", "turbo"],
             inputs=[
-                sockets.Frames.Input(
-                    "frames", tooltip="Frames with gaps, as Frame Feedback Sampler makes them at a cadence over 1."
-                ),
+                frames_input("Frames with gaps, as Frame Feedback Sampler makes them at a cadence over 1."),
                 io.Combo.Input(
                     "blend",
                     options=["smooth", "linear", "nearest"],

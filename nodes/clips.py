@@ -133,20 +133,16 @@ class LoadVideoFrames(io.ComfyNode):
     @classmethod
     def execute(cls, file, start, end, every_nth, fps, width, height, fit, video=None):
         """Opens the video."""
-        from .core.video.decode import VideoFrames
         from .core.video.edit import resized, retimed, trimmed
         from .core.video.frames import as_frames
 
         if (video is None) == (not file.strip()):
             given = "both given" if file.strip() else "both missing"
             raise FramedriftError(f"video and file are {given}: link a video, or name a file of the input folder.")
-        if video is None:
-            path = input_file(file)
-            frames, video = VideoFrames(path, fps=fps), host.video_from_file(path)
-        else:
-            frames = as_frames(video)
-            if fps:
-                frames = retimed(frames, fps=fps, between="nearest")
+        video = host.video_from_file(input_file(file)) if video is None else video
+        frames = as_frames(video)
+        if fps:
+            frames = retimed(frames, fps=fps, between="nearest")
         frames = resized(trimmed(frames, start, end, every_nth), _size(frames.size, width, height), fit)
         return io.NodeOutput(frames, frames.fps, len(frames), frames.size[1], frames.size[0], video)
 

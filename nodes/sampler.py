@@ -1,5 +1,6 @@
 """Frame Feedback Sampler: the loop over the diffused frames, inside one node."""
 
+import logging
 import math
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from . import host, sockets
 from .core.errors import FramedriftError
 from .host import io
 from .warp import bad_range, projection_inputs, warp_settings
+
+log = logging.getLogger("framedrift")
 
 SEED_BEHAVIORS = ["iter", "fixed", "ladder", "alternate", "random", "schedule"]
 COHERENCES = {"none": "none", "LAB to frame 0": "lab"}
@@ -82,7 +85,10 @@ class FrameFeedbackSampler(io.ComfyNode):
                 job.prompts.prepare([plan.frame for plan in left], job.num_frames, job.seed, host.check_interrupted)
             diffuser = _HostDiffuser(job, len(job.plans) - len(left))
             text = host.file_metadata(cls.hidden)
-            for frame in animate(run, job.plans, job.track, job.depth, diffuser, job.settings, job.init_image, text):
+            made = animate(
+                run, job.plans, job.track, job.depth, diffuser, job.settings, job.init_image, text, job.video
+            )
+            for frame in made:
                 diffuser.frame_done(frame.image)
             run.finish()
             frames = run.frames(
@@ -274,6 +280,25 @@ def _inputs() -> list:
             tooltip="Seamless loop: over so many frames at the end Cadence Blend goes back to frame 0, and the prompts "
             "to the first one. 0 is no loop. Three times the cadence or more; Loop Camera brings the camera back too.",
         ),
+        io.MultiType.Input(
+            "video_input",
+            types=[sockets.Frames, io.Image, io.Video],
+            optional=True,
+            tooltip="A clip whose frames the diffused ones start from (Deforum's Video Input): at the animation's rate, "
+            "cropped to its size. The animation is no longer than the clip.",
+        ),
+        io.Float.Input(
+            "video_mix",
+            default=1.0,
+            min=0.0,
+            max=1.0,
+            step=0.01,
+            round=0.001,
+            optional=True,
+            advanced=True,
+            tooltip="How much of video_input a frame starts from: 1 is the clip alone (leave the camera unlinked then), "
+            "less keeps the rest of the frame before, which calms flicker.",
+        ),
     ]
 
 
@@ -357,6 +382,7 @@ class _Job:
         for name in ("height", "width"):
             _check_multiple(name, inputs[name], math.lcm(SIZE_STEP, host.size_multiple(self.vae)))
         self.init_image = _checked_init(inputs.get("init_image"), self.size)
+        self.video = self._clip()
         camera = inputs.get("camera")
         self.track = camera.track(self.num_frames, self.fps, self.seed, self.size) if camera is not None else None
         sampled = {short: self._sampled(name) for name, short in SCHEDULES.items()}
@@ -376,7 +402,25 @@ class _Job:
             color_coherence=COHERENCES[inputs["color_coherence"]],
             hole_denoise=inputs["hole_denoise"],
             full_steps=inputs["full_steps"],
+            video_mix=inputs.get("video_mix", 1.0),
         )
+
+    def _clip(self):
+        """The frames of video_input as the animation shows them; shortens the animation to them."""
+        given = self.inputs.get("video_input")
+        if given is None:
+            return None
+        from .core.video.edit import gapless, resized, retimed
+        from .core.video.frames import as_frames
+
+        clip = as_frames(given, self.fps)
+        if clip.fps != self.fps:
+            clip = retimed(clip, fps=self.fps, between="nearest")
+        clip = resized(gapless(clip), self.size)
+        if len(clip) < self.num_frames:
+            log.info("the animation has %d frames, as video_input has, not %d", len(clip), self.num_frames)
+            self.num_frames = len(clip)
+        return clip
 
     def _closing(self) -> int:
         """Frames over which the end goes back to the beginning; 0 where it does not."""
@@ -474,7 +518,14 @@ class _Job:
         plain = {k: v for k, v in self.inputs.items() if isinstance(v, (str, int, float, bool)) and k not in left_out}
         graph = None
         if self.hidden.prompt:
-            graph = host.upstream_graph(self.hidden.prompt, self.hidden.unique_id, ["model", "vae", "prompts"])
+            links = ["model", "vae", "prompts", *(["video_input"] if self.video is not None else [])]
+            graph = host.upstream_graph(self.hidden.prompt, self.hidden.unique_id, links)
+        if self.video is None:
+            plain.pop("video_mix", None)
+        else:
+            # Where it comes from stands in the graph; a clip that was changed in its place mostly shows in these.
+            shown = [self.video[frame] for frame in sorted({0, len(self.video) // 2, len(self.video) - 1})]
+            plain["video_input"] = [len(self.video), digest(*shown)]
         return plain | {
             "version": 1,
             "frames": [

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from framedrift.nodes.core.run import RunStore
+from framedrift.nodes.core.video.encode import encode_h264
 from framedrift.nodes.headless import folders, progress
 from framedrift.nodes.headless.prompt import PromptError
 from framedrift.nodes.headless.runner import NodeError, run_prompt
@@ -348,3 +350,29 @@ def test_a_missing_input_is_named(tmp_path):
     del made["sampler"]["inputs"]["prompts"]
     with pytest.raises(PromptError, match=r"Frame Feedback Sampler.*prompts"):
         run(tmp_path, made)
+
+
+def test_a_clip_is_stylised_and_its_length_counts(tmp_path):
+    """Frames start from the clip's, at the animation's rate and size, and there are no more of them."""
+    (tmp_path / "input").mkdir()
+    greys = (torch.full((64, 96, 3), 0.1 + 0.8 * frame / 12) for frame in range(13))
+    encode_h264(greys, tmp_path / "input" / "clip.mp4", 30.0, (64, 96), crf=1)
+    made = prompt(num_frames=99, diffusion_cadence=3, strength_schedule="1", noise_schedule="0", width=64)
+    made["clip"] = {
+        "class_type": "FramedriftLoadVideoFrames",
+        "inputs": {
+            "file": "clip.mp4", "start": 0, "end": -1, "every_nth": 1, "fps": 0.0, "width": 0, "height": 0, "fit": "crop",
+        },
+    }  # fmt: skip
+    for name in ("camera", "depth_model"):
+        del made["sampler"]["inputs"][name]
+    made["sampler"]["inputs"] |= {"video_input": ["clip", 0], "color_coherence": "none"}
+    run(tmp_path, made)
+    frames = RunStore(tmp_path / "output" / "framedrift").read(runs(tmp_path)[0])
+    assert frames.num_frames == 7, "every other frame of 13, at 15 of 30 frames a second"
+    assert frames.indices == (0, 3, 6)
+    assert frames.size == (64, 64)
+    np.testing.assert_allclose([float(frame.mean()) for frame in frames], [0.1, 0.5, 0.9], atol=0.02)
+    encode_h264((torch.zeros(64, 96, 3) for _ in range(13)), tmp_path / "input" / "clip.mp4", 30.0, (64, 96))
+    run(tmp_path, made)
+    assert len(runs(tmp_path)) == 2, "another clip of the same name is another animation"
