@@ -166,3 +166,41 @@ def test_what_is_wrong_is_said_before_anything_runs(node, given, words):
 def test_defaults_and_links_are_fine(node):
     assert node.validate_inputs(**defaults(node)) is True
     assert node.validate_inputs(**dict.fromkeys(defaults(node))) is True
+
+
+@pytest.mark.comfyui
+def test_a_chain_of_cameras_runs_in_comfyui_and_shows_its_paths(rendering, flight_prompt):
+    """A flight with a pan on top, looped and looked at, through the sampler."""
+    flight_prompt |= {
+        "20": {
+            "class_type": "FramedriftCamera3D",
+            "inputs": {**dict.fromkeys(SCHEDULES, "0:(0)"), "rotation_3d_y": "0:(1)", "fov_schedule": "0:(70)"},
+        },
+        "21": {
+            "class_type": "FramedriftCombineCameras",
+            "inputs": {"camera_1": ["20", 0], "camera_2": ["20", 0], "mode": "add steps", "at_frame": 3},
+        },
+        "22": {
+            "class_type": "FramedriftLoopCamera",
+            "inputs": {"camera": ["21", 0], "mode": "closed", "length": 0},
+        },
+        "23": {
+            "class_type": "FramedriftLookAt",
+            "inputs": {
+                "camera": ["22", 0],
+                "x": 20.0,
+                "y": 30.0,
+                "distance": 1.0,
+                "near": 1.0,
+                "far": 50.0,
+                "strength": 1.0,
+            },
+        },
+    }
+    flight_prompt["3"]["inputs"] |= {"num_frames": 4, "camera": ["23", 0]}
+    shown = rendering.queue(flight_prompt)
+    assert {"20", "21", "22", "23"} <= set(shown)
+    assert len(sorted((rendering.base / "output").glob("framedrift/flight_*/frames/*.png"))) == 4
+
+
+SCHEDULES = (*(f"translation_{axis}" for axis in "xyz"), *(f"rotation_3d_{axis}" for axis in "xyz"))
