@@ -5,16 +5,15 @@ from pathlib import Path
 import torch
 
 from . import host, sockets
-from .core.depth import KINDS, OUTPUTS, DepthTracker, SyntheticDepth, download_model, find_model, load_depth_model
+from .core.depth import KINDS, OUTPUTS, SyntheticDepth, download_model, find_model, load_depth_model
 from .core.depth.files import check_name, is_hub_id
 from .core.errors import FramedriftError
 from .host import io
+from .warp import bad_range
 
 # Where a download goes, and where else people keep such models.
 _HOME = "depth_estimation"
 _FOLDERS = (_HOME, "geometry_estimation", "depthanything", "depth", "transformers", "diffusers")
-
-_BATCH = 4
 
 
 class LoadDepthModel(io.ComfyNode):
@@ -130,35 +129,101 @@ class EstimateDepth(io.ComfyNode):
             node_id="FramedriftEstimateDepth",
             display_name="Estimate Depth",
             category="Framedrift/depth",
-            description="How near every pixel is, white being near. A batch is taken for a clip: its frames share one "
-            "scale, so that the depth neither breathes nor flickers.",
+            description="How near every pixel is, white being near. A batch, an animation's frames or a video are "
+            "taken for a clip: its frames share one scale, so that the depth neither breathes nor flickers.",
             search_aliases=["deforum depth", "depth map", "depth video", "disparity", "save_depth_maps", "midas"],
             inputs=[
                 sockets.DepthModel.Input("depth_model", tooltip="From Load Depth Model or Synthetic Depth."),
-                io.Image.Input("image", tooltip="One picture, or the frames of a clip in their order."),
+                io.MultiType.Input(
+                    "image",
+                    types=[io.Image, sockets.Frames, io.Video],
+                    tooltip="One picture, or a clip: an IMAGE batch in its order, an animation's frames, or a video.",
+                ),
+                sockets.Camera.Input(
+                    "camera",
+                    optional=True,
+                    tooltip="The camera that made the clip, where it was one of this pack's: each frame is then fitted "
+                    "to the one before as that camera sees it. Frames of an animation bring their own.",
+                ),
+                io.Float.Input(
+                    "near",
+                    default=1.0,
+                    min=0.01,
+                    max=1000.0,
+                    step=0.01,
+                    round=0.001,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Distance of what is white, in scene units: 200 Deforum units are 1. Only with camera.",
+                ),
+                io.Float.Input(
+                    "far",
+                    default=50.0,
+                    min=0.02,
+                    max=100_000.0,
+                    step=0.1,
+                    round=0.001,
+                    optional=True,
+                    advanced=True,
+                    tooltip="Distance of what is black, in scene units; above near. Only with camera.",
+                ),
             ],
             outputs=[
-                io.Image.Output("depth", tooltip="Disparity in grey, 0..1, white is near; of the image's size."),
+                io.Image.Output(
+                    "depth",
+                    tooltip="Disparity in grey, 0..1, white is near; of the image's size. Of an IMAGE batch all "
+                    "pictures; of frames and videos, which may be of any length, the first: take frames.",
+                ),
                 io.Mask.Output("mask", tooltip="The same as a mask."),
+                sockets.Frames.Output(
+                    "frames",
+                    display_name="frames",
+                    tooltip="The whole clip's depth as frames, for Video Combine and Frames to Images.",
+                ),
             ],
         )
 
     @classmethod
-    def execute(cls, depth_model, image):
-        """Frame by frame on one scale; there is no camera to go by, so that each is fitted to the one before."""
-        count = image.shape[0]
-        if count == 0:
-            raise FramedriftError("image: the batch is empty; give at least one picture.")
-        tracker = DepthTracker(depth_model.calibrated)
-        progress = host.Progress(count)
-        made: list[torch.Tensor] = []
-        for start in range(0, count, _BATCH):
+    def validate_inputs(cls, **kwargs):
+        """What can be known before anything runs."""
+        return host.check_bounds(cls, kwargs) or bad_range(kwargs) or True
+
+    @classmethod
+    def execute(cls, depth_model, image, camera=None, near=1.0, far=50.0):
+        """Frame by frame on one scale."""
+        from .core.depth.sequence import estimate_depths, store_depths
+        from .core.video.frames import BatchFrames, as_frames
+        from .core.warp import WarpSettings
+
+        frames = as_frames(image)
+        if not len(frames):
+            raise FramedriftError("image: it is empty; give at least one picture.")
+        track, settings = None, None
+        if camera is not None:
+            track = camera.track(frames.num_frames, frames.fps, 0, frames.size)
+            settings = WarpSettings(near=near, far=far)
+        progress = host.Progress(len(frames))
+
+        def frame_done(number: int) -> None:
             host.check_interrupted()
-            for raw in depth_model.disparity(host.to_core(image[start : start + _BATCH])):
-                made.append(tracker.update(raw[None], made[-1] if made else None))
-                progress.step(len(made))
-        disparity = torch.cat(made)
-        return io.NodeOutput(host.to_image(disparity.expand(-1, 3, -1, -1)), host.to_mask(disparity))
+            progress.step(number)
+
+        depths = estimate_depths(depth_model, frames, track, settings)
+        if not isinstance(image, torch.Tensor):
+            stored = store_depths(depths, frames, host.temp_directory(), frame_done)
+            first = stored.disparity(0)[None, None]
+            return io.NodeOutput(_grey(first), host.to_mask(first), stored)
+        made: list[torch.Tensor] = []
+        for disparity in depths:
+            made.append(disparity)
+            frame_done(len(made))
+        whole = torch.cat(made)
+        shown, mask = _grey(whole), host.to_mask(whole)
+        return io.NodeOutput(shown, mask, BatchFrames(shown, frames.fps, disparities=mask))
+
+
+def _grey(disparity: torch.Tensor) -> torch.Tensor:
+    return host.to_image(disparity.expand(-1, 3, -1, -1))
 
 
 class SyntheticDepthNode(io.ComfyNode):

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from ..errors import FramedriftError
-from .plane import plane_curves
+from .plane import check_plane, plane_curves
 from .pose import step_between
 from .track import Camera, Track2D, Track3D
 
@@ -63,6 +63,8 @@ class Combined:
             views = self._joined(base.views, top.views, start, step_between)
             return Track3D.from_views(views, *_lens(base, top, start))
         if isinstance(base, Track2D) and isinstance(top, Track2D):
+            check_plane(base.matrices)
+            check_plane(top.matrices)
             matrices = self._joined(base.matrices, top.matrices, start, _step_in_plane)
             return Track2D(matrices, base.size, plane_curves(matrices, base.size))
         order = ("a 2D Camera", "one that moves in space")

@@ -2,13 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import Any, Literal, get_args
 
 import numpy as np
 
 from ..errors import FramedriftError
-from .plane import exp_plane, is_similarity, log_plane, plane_curves
+from .plane import check_plane, exp_plane, is_similarity, log_plane, plane_curves
 from .pose import exp_pose, log_pose
 from .track import Camera, Track2D, Track3D
 
@@ -53,7 +52,7 @@ class Looped:
         """The poses, going round; see `track.Camera`.
 
         Raises:
-            FramedriftError: the base's own, or a 2D motion that turned the picture over.
+            FramedriftError: the base's own, or a 2D motion from where none leads back.
         """
         if num_frames < 1:
             raise FramedriftError(f"num_frames: {num_frames} frames are no animation; it must be 1 or more")
@@ -62,6 +61,7 @@ class Looped:
         frames = np.arange(num_frames)
         place = frames % length if self.mode == "closed" else np.where(frames > 0, (frames - 1) % length + 1, 0)
         if isinstance(base, Track2D):
+            check_plane(base.matrices)
             if self.mode == "closed":
                 matrices = closed_plane(base.matrices, base.size)[place]
             else:
@@ -124,17 +124,17 @@ def _closed(
     speeds = [log(poses[n + 1] @ np.linalg.inv(poses[n])) for n in (0, length - 1)]
     hump = (speeds[1] - speeds[0]) / 2 * length
     time = np.linspace(0, 1, length + 1)
-    spread = _spread(time, _halfway(poses, log))
+    spread = _spread(time, _halfway(poses))
     found = np.array(poses)
     for frame in range(1, length + 1):
         found[frame] = exp(hump * (time[frame] * (1 - time[frame]))) @ poses[frame] @ exp(rest * spread[frame])
     return found
 
 
-def _halfway(poses: np.ndarray, log: Callable[[np.ndarray], np.ndarray]) -> float:
-    # The share of the loop by which half of the way is behind.
-    steps = [np.linalg.norm(log(after @ np.linalg.inv(before))) for before, after in pairwise(poses)]
-    way = np.concatenate([[0.0], np.cumsum(steps)])
+def _halfway(poses: np.ndarray) -> float:
+    # The share of the loop by which half of the way is behind: what a step differs from rest by is its length.
+    steps = poses[1:] @ np.linalg.inv(poses[:-1]) - np.eye(poses.shape[-1])
+    way = np.concatenate([[0.0], np.cumsum(np.linalg.norm(steps, axis=(1, 2)))])
     if way[-1] == 0:
         return 0.5
     share = np.interp(way[-1] / 2, way, np.linspace(0, 1, len(way)))
@@ -149,7 +149,7 @@ def _spread(time: np.ndarray, start: float) -> np.ndarray:
 
 def _closed_lens(base: Track3D) -> tuple[np.ndarray, np.ndarray]:
     # Focal lengths and aspects are factors, so that their logarithms are what adds up.
-    halfway = _halfway(base.views, _log_rigid)
+    halfway = _halfway(base.views)
     fov_deg, aspect = base.fov_deg, base.aspect
     if np.ptp(fov_deg):
         fov_deg = np.degrees(2 * np.arctan(np.exp(closed_values(np.log(np.tan(np.radians(fov_deg) / 2)), halfway))))

@@ -9,6 +9,8 @@ from ..errors import FramedriftError
 # A matrix this near the identity has a logarithm that a few terms of its series give in full.
 _NEAR = 0.25
 _TERMS = 12
+# A motion that scales areas by less than this, or by more than one over it, is not one that can be undone.
+_SMALLEST = 1e-250
 
 
 def log_plane(matrix: np.ndarray) -> np.ndarray:
@@ -65,6 +67,18 @@ def is_similarity(matrix: np.ndarray) -> bool:
     return bool(upright and np.array_equal(low, (0, 0, 1)) and (a or b))
 
 
+def check_plane(matrices: np.ndarray) -> None:
+    """Raises FramedriftError that names the first frame (F, 3, 3) whose motion has no way back."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        sizes = np.abs(np.linalg.det(matrices))
+    bad = np.flatnonzero(~((sizes > _SMALLEST) & (sizes < 1 / _SMALLEST)))
+    if bad.size:
+        raise FramedriftError(
+            f"camera: by frame {bad[0]} the 2D motion has gone so far in or out that nothing can lead back from there; "
+            "keep zoom nearer to 1, or let it go in and out by turns"
+        )
+
+
 def plane_curves(matrices: np.ndarray, size: tuple[int, int]) -> dict[str, np.ndarray]:
     """What moved at every frame, in the schedules of 2D Camera about the picture's middle.
 
@@ -74,7 +88,11 @@ def plane_curves(matrices: np.ndarray, size: tuple[int, int]) -> dict[str, np.nd
     Args:
         matrices: (F, 3, 3), pixel indices of the first frame to those of frame n.
         size: (h, w) in pixels.
+
+    Raises:
+        FramedriftError: a motion has no way back.
     """
+    check_plane(matrices)
     middle = np.array([size[1] / 2, size[0] / 2])
     found = np.tile([0.0, 1.0, 0.0, 0.0], (len(matrices), 1))
     for frame in range(1, len(matrices)):

@@ -13,6 +13,8 @@ from .types import BORDERS, SAMPLINGS, Warped, check_choice
 
 # A target pixel whose source lies this near the frame's edge, in pixels, still belongs to the frame: rounding.
 _EDGE = 1e-3
+# Where a projective matrix's weight falls to this, its horizon lies, and behind it nothing.
+_HORIZON = 1e-6
 
 
 def motion_matrix(
@@ -126,14 +128,19 @@ def warp_plane(image: Tensor, matrix: np.ndarray, border: str = "replicate", sam
     if not np.isfinite(matrix).all() or abs(np.linalg.det(matrix)) < 1e-12:
         raise FramedriftError("the 2D motion leaves nothing of the picture; zoom must stay above 0")
     batch, _, height, width = image.shape
-    dx, dy, weight, behind = _displacements(np.linalg.inv(matrix), (height, width), image.device)
+    dx, dy, weight = _displacements(np.linalg.inv(matrix), (height, width), image.device)
     moved = sample(image, dx, dy, sampling, border)
-    outside = outside_frame(dx, dy, (height, width)) if border in ("replicate", "zeros") else torch.zeros_like(behind)
-    holes = (outside | behind).float()
-    determinant = abs(float(np.linalg.det(np.linalg.inv(matrix))))
-    magnification = weight.abs().pow(3).div(determinant).expand(1, height, width)
     shape = (batch, 1, height, width)
-    return Warped(moved, holes[:, None].expand(shape).contiguous(), magnification[:, None].expand(shape).contiguous())
+    holes = torch.zeros((1, height, width), dtype=torch.bool, device=image.device)
+    if border in ("replicate", "zeros"):
+        holes = outside_frame(dx, dy, (height, width))
+    grown = abs(float(np.linalg.det(matrix)))
+    if weight is None:
+        magnification = torch.full(shape, grown / abs(matrix[2, 2]) ** 3, device=image.device)
+    else:
+        holes |= weight <= _HORIZON
+        magnification = weight.abs().pow(3).mul_(grown)[:, None].expand(shape).contiguous()
+    return Warped(moved, holes.float()[:, None].expand(shape).contiguous(), magnification)
 
 
 def outside_frame(dx: Tensor, dy: Tensor, size: tuple[int, int]) -> Tensor:
@@ -146,22 +153,26 @@ def outside_frame(dx: Tensor, dy: Tensor, size: tuple[int, int]) -> Tensor:
 
 def _displacements(
     inverse: np.ndarray, size: tuple[int, int], device: torch.device
-) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+) -> tuple[Tensor, Tensor, Tensor | None]:
     # Where each target pixel reads, less its own place: that keeps float32's precision where the motion is small, so
-    # that a shift by whole pixels is exact.
+    # that a shift by whole pixels is exact. The third is a projective matrix's weight, for an affine one None.
     height, width = size
-    (a, b, c), (d, e, f), (g, h, i) = inverse
-    column = torch.arange(width, dtype=torch.float64, device=device)[None, None, :]
-    row = torch.arange(height, dtype=torch.float64, device=device)[None, :, None]
-    weight = (g * column + i + h * row).float()
-    behind = weight <= 1e-6
-    move_x = ((a - i) * column + c - g * column**2).float() + (b * row).float()
-    move_y = (d * column).float() + ((e - i) * row + f - h * row**2).float()
-    if g or h:
-        crossed = (column * row).float()
-        move_x, move_y = move_x - h * crossed, move_y - g * crossed
-        safe = weight.clamp(min=1e-6)
-        move_x, move_y = move_x / safe, move_y / safe
-    elif i != 1.0:
-        move_x, move_y = move_x / i, move_y / i
-    return move_x, move_y, weight, behind.expand(1, height, width)
+    column = torch.arange(width, dtype=torch.float64)[None, None, :]
+    row = torch.arange(height, dtype=torch.float64)[None, :, None]
+
+    def plane(of_column: Tensor, of_row: Tensor) -> Tensor:
+        # Ramps are made in float64 where every device has it.
+        return of_column.float().to(device) + of_row.float().to(device)
+
+    if not inverse[2, :2].any() and inverse[2, 2] > 0:
+        (a, b, c), (d, e, f) = (inverse[:2] / inverse[2, 2]).tolist()
+        return plane((a - 1) * column + c, b * row), plane(d * column, (e - 1) * row + f), None
+    (a, b, c), (d, e, f), (g, h, i) = inverse.tolist()
+    weight = plane(g * column, h * row + i)
+    move_x = plane((a - i) * column + c - g * column**2, b * row)
+    move_y = plane(d * column, (e - i) * row + f - h * row**2)
+    x, y = column.float().to(device), row.float().to(device)
+    nearer = weight.clamp(min=_HORIZON).reciprocal_()
+    move_x.addcmul_(x, y, value=-h).mul_(nearer)
+    move_y.addcmul_(x, y, value=-g).mul_(nearer)
+    return move_x, move_y, weight

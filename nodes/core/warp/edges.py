@@ -24,12 +24,12 @@ def harden(inverse_depth: Tensor, apart: float = 0.0, rounds: int = 4) -> Tensor
     """
     _, height, width = inverse_depth.shape
     steep = dilate(_steep(inverse_depth, apart))
-    if not bool(steep.any()):
-        return inverse_depth
     # Edges are few: only what lies on them is worked on, in a copy with a rim so that each has eight neighbours.
+    here = functional.pad(steep, (1, 1, 1, 1)).flatten().nonzero()[:, 0]
+    if not len(here):
+        return inverse_depth
     wide = functional.pad(inverse_depth[:, None], (1, 1, 1, 1), mode="replicate")
     values = wide.flatten()
-    here = functional.pad(steep, (1, 1, 1, 1)).flatten().nonzero()[:, 0]
     stride = width + 2
     cross = torch.tensor([-stride, -1, 1, stride], device=here.device)[:, None]
     corners = torch.tensor([-stride - 1, 1 - stride, stride - 1, stride + 1], device=here.device)[:, None]

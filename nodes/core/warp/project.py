@@ -89,8 +89,8 @@ def warp_pinhole(
         holes &= uncovered | ~back.outside(dx, dy)
     # Area ratio of a patch that faces the source's camera: det(H) / (h3 . s)^3 of its homography.
     nod = float(motion[:3, 2] @ motion[:3, 3])
-    shrunk = scale * scale * scale / (focal_to / focal_from) ** 2
-    grown = torch.addcmul(torch.ones_like(target), target, scale, value=nod).div_(shrunk).clamp_(min=0)
+    shrunk = scale.square().mul_(scale).mul_((focal_from / focal_to) ** 2)
+    grown = target.mul(scale).mul_(nod).add_(1).div_(shrunk).clamp_(min=0)
     return Warped(moved, holes.float()[:, None], grown[:, None])
 
 
@@ -114,7 +114,7 @@ def _visible_surface(
     landed = throw(source, forward, margin)
     near = close_cracks(landed, radius)[:, margin:-margin, margin:-margin]
     landed = landed[:, margin:-margin, margin:-margin]
-    guessed = (near > landed + _tolerance(landed, apart)) | ((landed <= 0) & (near > 0))
+    guessed = near > torch.where(landed > 0, landed + _tolerance(landed, apart), 0.0)
     surface = torch.where(guessed, near, landed)
     dx, dy, scale = back(surface)
     expected = surface * scale
@@ -140,7 +140,7 @@ def _visible_surface(
     rim = (visible & dilate(~visible, 2)).flatten().nonzero()[:, 0]
     place, _ = _looked_at(rim, dx, dy)
     behind = expected.flatten()[rim]
-    stained = rim[grow(source, 1, 0.0).flatten()[place] > behind + _tolerance(behind, apart)]
+    stained = rim[grow(source, 1).flatten()[place] > behind + _tolerance(behind, apart)]
     surface.view(-1)[stained] = 0.0
     return surface, surface > 0
 

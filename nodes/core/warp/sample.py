@@ -3,7 +3,6 @@
 from functools import cache
 
 import cv2
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -79,10 +78,18 @@ def _remap(image: Tensor, dx: Tensor, dy: Tensor, sampling: str, border: str) ->
 
 @cache
 def _opencv_is_exact() -> bool:
-    """Whether this OpenCV reads at any place: until version 5 it knew 32 places between two pixels."""
-    ramp = np.arange(8, dtype=np.float32)[None].repeat(8, 0)
-    x, y = np.full((4, 4), 3.0131, np.float32), np.full((4, 4), 3.5, np.float32)
-    return all(np.abs(cv2.remap(ramp, x, y, mode) - x).max() < 1e-4 for mode in _CV_SAMPLINGS.values())
+    """Whether this OpenCV reads at any place, as torch does: once it knew 32 places between two pixels and no more."""
+    picture = torch.linspace(0.5, 0.7, 64).square().view(1, 1, 8, 8)
+    shift = torch.full((1, 8, 8), 0.0131)
+    grid = torch.stack([shift + torch.arange(8), shift + torch.arange(8)[:, None]], -1).add_(0.5).div_(4).sub_(1)
+    return all(
+        torch.allclose(
+            _remap(picture, shift, shift, mode, "replicate"),
+            functional.grid_sample(picture, grid, mode=mode, padding_mode="border", align_corners=False),
+            atol=1e-5,
+        )
+        for mode in _CV_SAMPLINGS
+    )
 
 
 def _ramp(length: int, device: torch.device | str = "cpu") -> Tensor:

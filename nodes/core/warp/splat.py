@@ -1,11 +1,12 @@
 """Throws a depth map forward, so that near things hide far ones."""
 
 import math
+from collections.abc import Callable
 
+import cv2
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn import functional
 
 # A point that comes nearer than this many times is behind the camera, or as good as on its lens.
 LARGEST = 1e4
@@ -40,13 +41,15 @@ class Reprojection:
         self.turn = turn
         self.still = not step[:3, 3].any()
         self._half_width, self._half_height = width / 2 + _EDGE, height / 2 + _EDGE
-        x = torch.arange(width, dtype=torch.float64, device=device)[None, None, :] - (width - 1) / 2
-        y = torch.arange(height, dtype=torch.float64, device=device)[None, :, None] - (height - 1) / 2
-        self.x, self.y = x.float(), y.float()
-        crossed = (x * y).float() if g or h else None
-        self._row = ((a - i) * x + c - g * x**2).float(), (d * x).float(), (g * x + i).float()
-        self._column = (b * y).float(), ((e - i) * y + f - h * y**2).float(), (h * y).float()
-        self._crossed = (crossed, -h), (crossed, -g), (None, 0.0)
+        # Rows and columns are made in float64 where every device has it.
+        x = torch.arange(width, dtype=torch.float64)[None, None, :] - (width - 1) / 2
+        y = torch.arange(height, dtype=torch.float64)[None, :, None] - (height - 1) / 2
+        self.x, self.y = x.float().to(device), y.float().to(device)
+        rows = (a - i) * x + c - g * x**2, d * x, g * x + i
+        columns = b * y, (e - i) * y + f - h * y**2, h * y
+        self._row = tuple(row.float().to(device) for row in rows)
+        self._column = tuple(column.float().to(device) if bool(column.any()) else None for column in columns)
+        self._crossed = -h, -g, 0.0
 
     @property
     def reach(self) -> float:
@@ -56,31 +59,25 @@ class Reprojection:
 
     def plane(self, axis: int) -> Tensor:
         """The part of a numerator that does not depend on depth, broadcastable to (1, h, w): 0 dx, 1 dy, 2 w."""
-        row, column, (crossed, factor) = self._row[axis], self._column[axis], self._crossed[axis]
-        if crossed is not None and factor:
-            return (row + column).add_(crossed, alpha=factor)
-        if not bool(column.any()):
+        row, column, crossed = self._row[axis], self._column[axis], self._crossed[axis]
+        if column is None and not crossed:
             return row
-        return row + column if bool(row.any()) else column
+        flat = row if column is None else row + column
+        return torch.addcmul(flat, self.x, self.y, value=crossed) if crossed else flat
 
     def __call__(self, inverse_depth: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """dx, dy, scale for (B, h, w) inverse depths; scale is at most `LARGEST`, and there the point is not seen."""
         shift_x, shift_y, shift_z = self.shift
-        scale = _plus(self.plane(2), inverse_depth, shift_z).clamp(min=1 / LARGEST).reciprocal_()
-        move_x = _plus(self.plane(0), inverse_depth, shift_x - self.x * shift_z if shift_z else shift_x)
-        move_y = _plus(self.plane(1), inverse_depth, shift_y - self.y * shift_z if shift_z else shift_y)
-        shape = torch.broadcast_shapes(move_x.shape, move_y.shape, scale.shape, inverse_depth.shape)
-        return (move_x * scale).expand(shape), (move_y * scale).expand(shape), scale.expand(shape)
+        scale = torch.add(self.plane(2), inverse_depth, alpha=shift_z).clamp_(min=1 / LARGEST).reciprocal_()
+        moves = []
+        for axis, shift, place in ((0, shift_x, self.x), (1, shift_y, self.y)):
+            move = torch.addcmul(self.plane(axis), inverse_depth, shift - place * shift_z)
+            moves.append(move.mul_(scale))
+        return moves[0], moves[1], scale
 
     def outside(self, dx: Tensor, dy: Tensor) -> Tensor:
         """Where a displaced pixel lies beyond the outer edge of the other view's frame."""
         return ((dx + self.x).abs_() > self._half_width) | ((dy + self.y).abs_() > self._half_height)
-
-
-def _plus(plane: Tensor, inverse_depth: Tensor, factor: Tensor | float) -> Tensor:
-    if isinstance(factor, Tensor):
-        return torch.addcmul(plane, inverse_depth, factor)
-    return torch.add(plane, inverse_depth, alpha=factor) if factor else plane
 
 
 def throw(inverse_depth: Tensor, forward: Reprojection, margin: int = 0) -> Tensor:
@@ -106,27 +103,50 @@ def throw(inverse_depth: Tensor, forward: Reprojection, margin: int = 0) -> Tens
         index += torch.arange(batch, device=index.device)[:, None, None] * (high * wide)
     nearness = torch.where(scale < LARGEST, inverse_depth * scale, 0.0)
     landed = torch.zeros(batch * high * wide, device=inverse_depth.device)
-    landed.scatter_reduce_(0, index.flatten(), nearness.flatten(), "amax")
+    if landed.device.type == "cpu":
+        np.maximum.at(landed.numpy(), index.flatten().numpy(), nearness.flatten().numpy())
+    else:
+        landed.scatter_reduce_(0, index.flatten(), nearness.flatten(), "amax")
     return landed.view(batch, high, wide)[:, 1:-1, 1:-1]
 
 
 def close_cracks(near: Tensor, radius: int = 1) -> Tensor:
     """Morphological closing of a (B, h, w) map of inverse depth: gaps up to 2 * radius wide take what is about them."""
-    return -grow(-grow(near, radius, 0.0), radius, -torch.inf)
+    return shrink(grow(near, radius), radius)
 
 
-def grow(values: Tensor, radius: int, beyond: float) -> Tensor:
-    """The greatest of the values within `radius` pixels in rows and columns, (B, h, w); `beyond` lies outside."""
+def grow(values: Tensor, radius: int) -> Tensor:
+    """The greatest of the float32 or uint8 values, from 0 on, within `radius` pixels in rows and columns, (B, h, w)."""
+    return _extreme(values, radius, cv2.dilate, torch.maximum)
+
+
+def shrink(values: Tensor, radius: int) -> Tensor:
+    """The least of the values within `radius` pixels in rows and columns, (B, h, w)."""
+    return _extreme(values, radius, cv2.erode, torch.minimum)
+
+
+def _extreme(values: Tensor, radius: int, on_cpu: Callable, choose: Callable) -> Tensor:
+    # What lies beyond the edge never wins.
+    if values.device.type != "cpu":
+        return _extreme_anywhere(values, radius, choose)
+    kernel = np.ones((2 * radius + 1, 2 * radius + 1), np.uint8)
+    found = torch.empty_like(values, memory_format=torch.contiguous_format)
+    for source, target in zip(values.contiguous(), found, strict=True):
+        on_cpu(source.numpy(), kernel, dst=target.numpy())
+    return found
+
+
+def _extreme_anywhere(values: Tensor, radius: int, choose: Callable) -> Tensor:
     for _ in range(radius):
         for axis in (-1, -2):
-            pad = (1, 1) if axis == -1 else (0, 0, 1, 1)
-            wide = functional.pad(values, pad, value=beyond)
-            length = values.shape[axis]
-            left, middle, right = (wide.narrow(axis, start, length) for start in (0, 1, 2))
-            values = torch.maximum(torch.maximum(left, middle), right)
+            length = values.shape[axis] - 1
+            before, after, wider = values.narrow(axis, 0, length), values.narrow(axis, 1, length), values.clone()
+            for found, other in ((wider.narrow(axis, 1, length), before), (wider.narrow(axis, 0, length), after)):
+                found.copy_(choose(found, other))
+            values = wider
     return values
 
 
 def dilate(mask: Tensor, radius: int = 1) -> Tensor:
     """A (B, h, w) bool mask grown by `radius` pixels in the eight directions."""
-    return grow(mask.to(torch.uint8), radius, 0) > 0
+    return grow(mask.view(torch.uint8), radius).view(torch.bool)

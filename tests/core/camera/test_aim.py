@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from framedrift.nodes.core.camera import Camera2D, Camera3D, intrinsics
 from framedrift.nodes.core.camera.aim import Aimed, Target, find_target
+from framedrift.nodes.core.camera.loop import Looped
 from framedrift.nodes.core.errors import FramedriftError
 from framedrift.nodes.core.warp import warp_pinhole
 
@@ -106,15 +107,16 @@ def test_the_picture_of_the_target_stays_too(move, size):
 
 @pytest.mark.parametrize("size", SIZES.values(), ids=SIZES)
 @pytest.mark.parametrize("move", ["orbit", "dolly", "crane"])
-def test_it_stays_when_every_frame_is_warped_from_the_one_before(move, size):
+def test_it_stays_when_frames_are_warped_from_those_before(move, size):
+    """Two frames at a time: 59 warps on top of each other."""
     target = Target(round(0.42 * size[1]), round(0.55 * size[0]), DISTANCE)
     found = track(Aimed(MOVES[move], target), size)
     image, seen = spot(size, target.x, target.y), []
-    for frame in range(1, FRAMES):
-        fov, fov_to = float(found.fov_deg[frame - 1]), float(found.fov_deg[frame])
-        depth = wall(found.views[frame - 1], fov, size)
-        image = warp_pinhole(image, depth, found.step(frame - 1, frame), fov, fov_to, "zeros").image
-        if frame % 10 == 9:
+    for frame in range(2, FRAMES, 2):
+        fov, fov_to = float(found.fov_deg[frame - 2]), float(found.fov_deg[frame])
+        depth = wall(found.views[frame - 2], fov, size)
+        image = warp_pinhole(image, depth, found.step(frame - 2, frame), fov, fov_to, "zeros").image
+        if frame % 10 == 8:
             seen.append(centre(image))
     assert np.abs(np.array(seen) - (target.x, target.y)).max() < 1.0
 
@@ -159,6 +161,14 @@ def test_a_camera_at_rest_stays_at_rest():
 def test_a_longer_animation_starts_the_same():
     camera = Aimed(MOVES["crane"], Target(13, 71, 3.7))
     np.testing.assert_array_equal(track(camera, frames=40).views, track(camera, frames=90).views[:40])
+
+
+def test_a_loop_that_is_looked_at_still_closes():
+    """And its thing stays in its place too."""
+    target = Target(30, 60, DISTANCE)
+    found = track(Aimed(Looped(MOVES["crane"], length=40), target), frames=41)
+    np.testing.assert_allclose(found.views[40], np.eye(4), atol=1e-12)
+    np.testing.assert_allclose(pixels(found, unproject(target, (90, 160)), (90, 160)), [(30, 60)] * 41, atol=1e-9)
 
 
 @pytest.mark.parametrize("start", [1.0, 1.01])

@@ -164,6 +164,9 @@ def test_what_cannot_be_combined():
         track(Combined(FLAT, WANDER))
     with pytest.raises(FramedriftError, match="first is one that moves in space, the second a 2D Camera"):
         track(Combined(WANDER, FLAT, "then", 3))
+    for zoom in (0.5, 2.0):
+        with pytest.raises(FramedriftError, match=r"camera: by frame \d+ the 2D motion has gone so far"):
+            track(Combined(Camera2D(zoom=zoom), SPIN, "steps"), 500)
     with pytest.raises(FramedriftError, match="mode: 'on'"):
         Combined(WANDER, TURN, "on")
     with pytest.raises(FramedriftError, match="at: 0"):

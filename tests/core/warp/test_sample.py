@@ -1,0 +1,87 @@
+"""Reading between pixels: what OpenCV does on the CPU is what torch does elsewhere."""
+
+import numpy as np
+import pytest
+import torch
+
+from framedrift.nodes.core.camera import pose_delta
+from framedrift.nodes.core.warp import sample as sampling
+from framedrift.nodes.core.warp import splat, warp_pinhole
+from framedrift.nodes.core.warp.sample import sample
+
+BORDERS = ["replicate", "wrap", "reflect", "zeros"]
+SAMPLINGS = ["bicubic", "bilinear", "nearest"]
+SIZES = [(37, 53), (1, 1), (1, 29), (31, 1), (8, 4096)]
+
+
+def texture(*size, batch=1):
+    return torch.rand((batch, 3, *size), generator=torch.Generator().manual_seed(sum(size)))
+
+
+def shifts(size, reach):
+    generator = torch.Generator().manual_seed(3)
+    return [(torch.rand((1, *size), generator=generator) * 2 - 1) * reach for _ in range(2)]
+
+
+def elsewhere(monkeypatch):
+    monkeypatch.setattr(sampling, "_opencv_is_exact", lambda: False)
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("mode", SAMPLINGS)
+@pytest.mark.parametrize("border", BORDERS)
+def test_both_ways_to_read_agree(size, mode, border, monkeypatch):
+    image, (dx, dy) = texture(*size), shifts(size, 9.0)
+    here = sample(image, dx, dy, mode, border)
+    elsewhere(monkeypatch)
+    there = sample(image, dx, dy, mode, border)
+    assert here.shape == image.shape
+    # A wide picture's positions are rounded to 2^-12 of a pixel, in both.
+    apart = (here - there).abs()
+    assert float(apart.max()) < (3e-3 if size[1] > 1000 else 1e-4) or mode == "nearest"
+    assert float(apart.mean()) < 1e-4
+
+
+@pytest.mark.parametrize("mode", SAMPLINGS)
+@pytest.mark.parametrize("border", BORDERS)
+@pytest.mark.parametrize("reach", [300.0, 1e12])
+def test_far_outside_is_the_border(mode, border, reach):
+    image = texture(17, 23)
+    away = torch.full((1, 17, 23), reach)
+    found = sample(image, away, -away, mode, border)
+    assert torch.isfinite(found).all()
+    if border == "zeros":
+        assert not found.any()
+    if border == "replicate":
+        assert torch.allclose(found, image[..., :1, -1:].expand_as(found), atol=1e-6)
+
+
+def test_positions_are_finer_than_a_32nd_of_a_pixel():
+    ramp = torch.linspace(0, 1, 65)[None, None, None].expand(1, 1, 9, 65)
+    dx = torch.full((1, 9, 65), 0.01)
+    moved = sample(ramp, dx, torch.zeros_like(dx), "bilinear")
+    assert torch.allclose(moved[..., 5:60], ramp[..., 5:60] + 0.01 / 64, atol=1e-6)
+
+
+def test_a_batch_and_one_displacement_for_all():
+    images, (dx, dy) = texture(20, 30, batch=3), shifts((20, 30), 4.0)
+    together = sample(images, dx, dy)
+    for number in range(3):
+        assert torch.equal(together[number], sample(images[number : number + 1], dx, dy)[0])
+
+
+@pytest.mark.parametrize("size", [(20, 30), (1, 1), (1, 7), (7, 1)])
+@pytest.mark.parametrize("radius", [1, 3])
+def test_both_ways_to_find_extremes_agree(size, radius):
+    values = torch.rand((2, *size), generator=torch.Generator().manual_seed(1))
+    assert torch.equal(splat.grow(values, radius), splat._extreme_anywhere(values, radius, torch.maximum))
+    assert torch.equal(splat.shrink(values, radius), splat._extreme_anywhere(values, radius, torch.minimum))
+
+
+def test_the_pinhole_warp_is_the_same_without_opencvs_reading(scene, monkeypatch):
+    first, step = scene.view(np.eye(4)), pose_delta((-50, 30, 60), (2, -5, 4))
+    here = warp_pinhole(first.image, first.depth, step, scene.fov_deg)
+    elsewhere(monkeypatch)
+    there = warp_pinhole(first.image, first.depth, step, scene.fov_deg)
+    assert float((here.holes != there.holes).float().mean()) < 1e-4
+    assert float((here.image - there.image).abs().mean()) < 1e-5
