@@ -10,9 +10,9 @@ from .host import io, ui
 GIB = 1024**3
 
 
-def frames_input(tooltip: str):
-    """A socket that takes FRAMES and IMAGE."""
-    return io.MultiType.Input("frames", types=[sockets.Frames, io.Image], tooltip=tooltip)
+def frames_input(tooltip: str, id: str = "frames", optional: bool = False):  # noqa: A002 - ComfyUI's own name
+    """A socket that takes FRAMES, IMAGE and VIDEO."""
+    return io.MultiType.Input(id, types=[sockets.Frames, io.Image, io.Video], optional=optional, tooltip=tooltip)
 
 
 class VideoCombine(io.ComfyNode):
@@ -97,8 +97,8 @@ class VideoCombine(io.ComfyNode):
                     default=DEFAULT,
                     optional=True,
                     tooltip="H.264 plays everywhere. H.265 and AV1 are smaller. WebM is for the web, with alpha. "
-                    "ProRes is for editing, 4444 with alpha. GIF, WebP and APNG play as pictures do. A PNG sequence is a "
-                    "folder of PNG files, 000000.png and on.",
+                    "ProRes is for editing, 4444 with alpha. GIF, WebP and APNG play as pictures do. A PNG sequence "
+                    "is a folder of PNG files, 000000.png and on.",
                 ),
                 io.Combo.Input(
                     "bit_depth",
@@ -130,7 +130,7 @@ class VideoCombine(io.ComfyNode):
                     default="diffusion",
                     optional=True,
                     tooltip="How a GIF's 256 colours stand in for the others: diffusion is the smoothest, ordered "
-                    "flickers least and is smaller, none shows bands and is the smallest.",
+                    "stays still where the picture does, none shows bands and makes the smallest file.",
                 ),
                 io.Float.Input(
                     "audio_offset",

@@ -79,12 +79,12 @@ class Film:
         return stream
 
     def _open(self, context: Any) -> None:
-        import av
+        from av.error import FFmpegError
 
         job = self._job
         try:
             context.open()
-        except av.FFmpegError as error:
+        except FFmpegError as error:
             raise FramedriftError(
                 f"frames: {job.format.codec} cannot take {job.size[1]}x{job.size[0]} at {float(job.rate):g} frames a "
                 f"second ({error.strerror}). Another size, or another format, will do."

@@ -19,12 +19,14 @@ from .spool import Spool
 # A GIF counts in hundredths of a second, and browsers show a frame of less than two of them for ten.
 TICKS = 100
 LEAST_TICKS = 2
-# The side to which a frame is thinned out to count its colours, and the levels that are told apart there: the count
-# takes memory for every colour that it meets, and 64 levels a channel bound it.
+# The side to which a frame is thinned out to count its colours. The count takes memory for every colour that it meets:
+# after so many, 64 levels a channel are told apart, which bounds it. Drawings, whose flat areas must stay flat, have
+# fewer.
 COUNTED_SIDE = 256
+EXACT_COLOURS = 200_000
 COUNTED_LEVELS = np.rint((np.arange(256) >> 2) * (255 / 63)).astype(np.uint8)
 OPAQUE = 128
-DITHERS = {"diffusion": "sierra2_4a", "ordered": "bayer:bayer_scale=3", "none": "none"}
+DITHERS = {"diffusion": "sierra2_4a", "ordered": "bayer:bayer_scale=2", "none": "none"}
 
 log = logging.getLogger("framedrift")
 
@@ -39,6 +41,7 @@ class Gif:
         self._path = path
         self._job = job
         self._step = step
+        self._stepped = 0
         self._palette = Palette(job)
         self._open = ExitStack()
         self._spool = self._open.enter_context(Spool(path.parent))
@@ -77,10 +80,11 @@ class Gif:
     def _mapped(self, palette: Any, moments: list[tuple[int, int]]) -> Iterator[Any]:
         """The frames in the palette's colours."""
         import av
+        from av.filter import Graph
 
         height, width = self._job.size
         pixel_format = "rgba" if self._job.alpha else "rgb24"
-        graph = av.filter.Graph()
+        graph: Any = Graph()
         beat = Fraction(1, TICKS)
         frames = graph.add_buffer(width=width, height=height, format=pixel_format, time_base=beat)
         colours = graph.add_buffer(width=16, height=16, format=palette.format.name, time_base=beat)
@@ -108,19 +112,17 @@ class Gif:
             self._step()
         self._stepped = number + 1
 
-    _stepped = 0
-
 
 class Palette:
     """Finds the 256 colours, or 255 and one that is clear, that a whole animation needs."""
 
     def __init__(self, job: Job) -> None:
         """Opens FFmpeg's palettegen for the thinned out size."""
-        import av
+        from av.filter import Graph
 
         self._apart = max(1, -(-max(job.size) // COUNTED_SIDE))
         height, width = (-(-length // self._apart) for length in job.size)
-        self._graph = av.filter.Graph()
+        self._graph: Any = Graph()
         self._source = self._graph.add_buffer(width=width, height=height, format="rgb24", time_base=Fraction(1, TICKS))
         count = self._graph.add("palettegen", f"max_colors=256:reserve_transparent={int(job.alpha)}:stats_mode=full")
         self._sink = self._graph.add("buffersink")
@@ -128,12 +130,17 @@ class Palette:
         count.link_to(self._sink)
         self._graph.configure()
         self._size = (height, width)
+        self._exact = EXACT_COLOURS
         self._frames = 0
 
     def count(self, pixels: np.ndarray) -> None:
         """Adds the colours of (H, W, 3 or 4) uint8; what is clear has none."""
         thinned = pixels[:: self._apart, :: self._apart]
-        colours = COUNTED_LEVELS[thinned[..., :3]]
+        colours = np.ascontiguousarray(thinned[..., :3])
+        if self._exact > 0:
+            self._exact -= len(np.unique(colours.astype(np.uint32) @ np.array([1, 256, 65536], np.uint32)))
+        if self._exact <= 0:
+            colours = COUNTED_LEVELS[colours]
         if thinned.shape[2] == 4:
             clear = thinned[..., 3] < OPAQUE
             if clear.all():
@@ -160,12 +167,10 @@ class Palette:
 
 def pulled(sink: Any) -> Iterator[Any]:
     """What a filter has ready."""
-    import av
-
     while True:
         try:
             yield sink.pull()
-        except (av.BlockingIOError, av.EOFError):
+        except (BlockingIOError, EOFError):
             return
 
 

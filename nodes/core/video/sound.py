@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from io import BytesIO
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 import numpy as np
 import torch
@@ -137,6 +137,7 @@ class Decoded:
     def _decode(self, file: SoundFile, stream: Any) -> Iterator[tuple[int, np.ndarray]]:
         """(sample number, (C, n) samples) by time, sample 0 at the file's `start`."""
         import av
+        from av.error import FFmpegError
 
         origin = Fraction(self._container.start_time or 0, av.time_base) + Fraction(file.start)
         following: int | None = None
@@ -154,7 +155,7 @@ class Decoded:
                 block = np.concatenate(samples, axis=1) if samples else self._block[:, :0]
                 following = (at or 0) + block.shape[1]
                 yield at or 0, block
-        except av.FFmpegError as error:
+        except FFmpegError as error:
             log.warning("The sound of %s ends early: it is damaged there (%s).", file.source, error)
 
 
@@ -231,7 +232,8 @@ def open_file(file: SoundFile) -> Samples | None:
         container = av.open(source)
     except (OSError, ValueError) as error:
         raise FramedriftError(f"audio: {file.source} cannot be read ({error}).") from error
-    for stream in container.streams.audio:
+    streams: Any = container.streams.audio
+    for stream in streams:
         # A stream that FFmpeg cannot decode has no context.
         if stream.codec_context is not None and stream.rate:
             return Decoded(file, container, stream)
@@ -260,4 +262,5 @@ def open_sound(
         raise FramedriftError(f"audio: this build of FFmpeg has no encoder for it ({' or '.join(encoders)}).")
     known = RATES.get(name, ())
     rate = next((one for one in known if one >= source.rate), known[-1] if known else source.rate)
-    return Sound(container.add_stream(name, rate=rate, layout=source.layout), source, offset)
+    stream = cast("AudioStream", container.add_stream(name, rate=rate, layout=source.layout))
+    return Sound(stream, source, offset)
