@@ -3,6 +3,8 @@
 import torch
 import torch.nn.functional as F  # noqa: N812
 
+from ..warp.holes import fill_inverse_depth
+
 # Bands of detail whose contrast is kept, an octave each; coarser shapes (over some 16 pixels) simply cross-dissolve.
 _BANDS = 4
 # Energy under which a band counts as flat: a quarter of an 8-bit level, squared.
@@ -31,6 +33,26 @@ def shares(holes_a: torch.Tensor, holes_b: torch.Tensor, weight_b: float) -> tor
     # The touch of both decides where neither is seen, and is lost in rounding elsewhere.
     touch = 1e-6
     return (part_b + touch * weight_b) / (part_a + part_b + touch)
+
+
+def filled_alike(
+    a: torch.Tensor, holes_a: torch.Tensor, b: torch.Tensor, holes_b: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Both pictures with their holes filled from each other, brought to the colours that the picture has around them.
+
+    The difference of the two, where both are seen, goes on smoothly into the holes: so a hole shows the other's detail
+    in its own picture's colours, and its edge is not seen. Where neither is seen, both stay as they are.
+
+    Args:
+        a, b: (1, C, H, W).
+        holes_a, holes_b: (1, 1, H, W), 1 where the picture saw nothing.
+    """
+    blind_a, blind_b = holes_a > 0, holes_b > 0
+    if not bool((blind_a | blind_b).any()):
+        return a, b
+    both = ~(blind_a | blind_b)[0].expand(a.shape[1], -1, -1)
+    apart = fill_inverse_depth((a - b)[0], both)[None]
+    return torch.where(blind_a & ~blind_b, b + apart, a), torch.where(blind_b & ~blind_a, a - apart, b)
 
 
 def dissolve(a: torch.Tensor, b: torch.Tensor, share_b: torch.Tensor) -> torch.Tensor:

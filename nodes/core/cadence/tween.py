@@ -14,7 +14,7 @@ from ..video.frames import Frames
 from ..warp import Warped, WarpSettings, warp
 from ..warp.sample import sample
 from ..warp.types import unmoved
-from .blend import dissolve, dissolve_keeping_contrast, shares
+from .blend import dissolve, dissolve_keeping_contrast, filled_alike, shares
 from .flow import FLOWS, Flow, residual_flow
 
 # Flow under this many pixels is none: rounding.
@@ -134,9 +134,14 @@ class TweenedFrames(Frames):
             shift = self._shift(before, after, frame)
         a = self._side(before, frame, None if shift is None else -weight * shift)
         b = self._side(after, frame, None if shift is None else (1 - weight) * shift)
-        share = shares(a.holes, b.holes, float(weight > 0.5) if self._blend == "nearest" else weight)
+        if self._blend == "nearest":
+            weight = float(weight > 0.5)
         mix = dissolve_keeping_contrast if self._blend == "smooth" else dissolve
-        return mix(a.image, b.image, share)
+        if after == self.num_frames:
+            # What closes a loop is two pictures of different things: a hole's edge would show all the way.
+            one, other = filled_alike(a.image, a.holes, b.image, b.holes)
+            return mix(one, other, torch.full_like(a.holes, weight))
+        return mix(a.image, b.image, shares(a.holes, b.holes, weight))
 
     def _side(self, neighbour: int, frame: int, shift: torch.Tensor | None = None) -> _Side:
         """The neighbour as the camera sees it at the frame, read elsewhere by `shift` (1, 2, H, W) pixels."""

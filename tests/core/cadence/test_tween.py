@@ -409,3 +409,14 @@ def test_without_a_loop_the_end_stays_the_end():
     source.loops = False
     frames = TweenedFrames(source)
     assert torch.equal(frames[23], source[-1])
+
+
+def test_the_edge_of_a_hole_does_not_show_where_a_loop_closes():
+    """Going back from a dark picture to a bright one, each sees something that the other does not."""
+    grey = torch.stack([torch.full((*Ball.size, 3), level) for level in (0.8, 0.2)])
+    track = Camera2D(zoom="0:(1)", translation_x="0:(0), 3:(0), 4:(3)").track(12, 10.0, 0, Ball.size)
+    frames = TweenedFrames(plain(grey, (0, 4), 12, track=track, settings=SETTINGS, loops=True))
+    for frame in (6, 8, 10):
+        picture = frames[frame]
+        assert float(picture.std()) < 1e-3
+        assert float(picture.mean()) == pytest.approx(0.2 + 0.6 * (frame - 4) / 8, abs=1e-3)
