@@ -186,7 +186,7 @@ PLAYED = {"mp4 (H.264)", "mp4 (AV1)", "webm (VP9)"}
 
 @pytest.mark.parametrize("name", list(FORMATS))
 def test_every_format_plays_in_the_node_and_names_its_file(folders, name):
-    GIVEN["Images"] = batch(4)
+    GIVEN["Images"] = batch(4, (64, 96))
     extra, steps = {"workflow": {"nodes": []}}, []
     _, done = combine(folders, format=name, extra=extra, ping_pong=True, watcher=lambda *step: steps.append(step))
     shown = done.shown["2"]

@@ -187,11 +187,11 @@ def test_alpha_is_dropped_with_a_word_where_there_is_none(tmp_path, caplog):
 def test_odd_sizes_are_written(tmp_path, name):
     known = FORMATS[name]
     path = tmp_path / f"a.{known.extension}"
-    notes = encode(bars(2, (33, 49)), path, 15, (33, 49), format=name)
+    notes = encode(bars(2, (65, 97)), path, 15, (65, 97), format=name)
     shown = read(path)
     down, across = known.multiple
-    assert shown.shape[:3] == (2, -(-33 // down) * down, -(-49 // across) * across)
-    assert any("is padded to" in note for note in notes) == (shown.shape[1:3] != (33, 49))
+    assert shown.shape[:3] == (2, -(-65 // down) * down, -(-97 // across) * across)
+    assert any("is padded to" in note for note in notes) == (shown.shape[1:3] != (65, 97))
 
 
 @pytest.mark.parametrize("name", FILMS)
@@ -205,7 +205,7 @@ def test_one_frame_is_a_film(tmp_path, name):
     ("name", "size", "words"),
     [
         ("mp4 (H.264)", (2, 20_000), "20000x2 is too large for H.264, which ends at 16384"),
-        ("mp4 (H.265)", (8, 64), "64x8 is too small for a video in H.265; 16x16"),
+        ("mp4 (H.265)", (64, 48), "48x64 is too small for a video in H.265; 64x64"),
         ("mp4 (AV1)", (10_000, 16), "AV1 cannot take 16x10000 at 15 frames"),
         ("gif", (1, 70_000), "too large for GIF"),
         ("webp (animated)", (1, 16_384), "too large for WebP, which ends at 16383"),
