@@ -128,6 +128,15 @@ def test_frequency_makes_it_faster_and_no_larger():
     np.testing.assert_allclose(fast.std(0), slow.std(0), rtol=1e-6)
 
 
+def test_slowed_down_it_keeps_its_size_and_takes_longer_to_repeat():
+    shake = Shake("handheld", frequency=0.1)
+    assert (Shake().period(50, 24.0), Shake(frequency=3).period(50, 24.0)) == (720, 720)
+    assert shake.period(50, 24.0) == 7200
+    slow, plain = shake.offsets(7200, 24.0), Shake("handheld").offsets(720, 24.0)
+    np.testing.assert_allclose(slow.std(0), plain.std(0), rtol=1e-6)
+    assert np.abs(np.diff(slow[:, YAW])).mean() < 0.2 * np.abs(np.diff(plain[:, YAW])).mean()
+
+
 def test_handheld_is_slow_and_mostly_turns():
     offsets = Shake("handheld").offsets(720, 24.0)
     size = offsets.std(0)
@@ -200,6 +209,22 @@ def test_in_the_plane_it_moves_the_picture_as_in_space():
             moved = np.abs(image[:2] / image[2] - start[:2] / start[2]).max()
     assert worst < 0.1
     assert moved > 0.3
+
+
+def test_in_the_plane_it_starts_from_its_first_frame():
+    """Seen from frame 0, which stands a little turned and aside itself."""
+    shake = Shake("earthquake", 8, seed=4, fov_deg=40)
+    path = shake.plane_track(12, 15.0, SIZE)
+    focal, matrices = 45 / math.tan(math.radians(20)), []
+    for right, up, forward, tilt, yaw, roll in shake.offsets(12, 15.0):
+        shift = np.eye(3)
+        shift[:2, 2] = -focal * (math.tan(math.radians(yaw)) + right), focal * (math.tan(math.radians(tilt)) + up)
+        cosine, sine = math.cos(math.radians(roll)) / (1 - forward), math.sin(math.radians(roll)) / (1 - forward)
+        middle = np.array([[1, 0, 80], [0, 1, 45], [0, 0, 1]])
+        turn = np.array([[cosine, sine, 0], [-sine, cosine, 0], [0, 0, 1]])
+        matrices.append(middle @ turn @ np.linalg.inv(middle) @ shift)
+    for frame in range(12):
+        np.testing.assert_allclose(path.matrices[frame], matrices[frame] @ np.linalg.inv(matrices[0]), atol=1e-9)
 
 
 def test_in_the_plane_the_shake_comes_after_the_base():
