@@ -549,6 +549,8 @@ def _arrays(track: Any) -> list[np.ndarray]:
     found = {} if track is None else {k: v for k, v in vars(track).items() if isinstance(v, np.ndarray)}
     if "aspect" in found and (found["aspect"] == 1).all():
         del found["aspect"]
+    # They say what the matrices say.
+    found.pop("deltas", None)
     return list(found.values())
 
 

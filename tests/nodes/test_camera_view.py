@@ -41,10 +41,22 @@ def test_the_node_that_the_camera_goes_to_says_how_long_it_is():
 
 
 def test_it_is_found_behind_other_cameras_and_in_subgraphs():
-    nodes = {"4:1:2": ("Camera3D", {}), "4:2": ("LoopTest", {}), "9": ("DepthWarp", {"camera": link("4:2"), **SAMPLER})}
+    end = ("DepthWarp", {"camera": link("4:2"), **SAMPLER})
+    nodes = {"4:1:2": ("Camera3D", {}), "4:2": ("CameraMove", {"camera": link("4:1:2")}), "9": end}
+    assert find_animation(prompt(**nodes), "4:1:2").num_frames == 48
+    # What is no camera any more says nothing about this one.
+    nodes["4:2"] = ("NoSuchNode", {"camera": link("4:1:2")})
     assert find_animation(prompt(**nodes), "4:1:2") == ASSUMED
-    nodes = {"4:1:2": ("Camera3D", {}), "9": ("DepthWarp", {"camera": link("4:1:2"), "num_frames": 31, "fps": 12})}
-    assert find_animation(prompt(**nodes), "4:1:2") == Animation(31, 12.0, found=True)
+
+
+def test_the_nearest_counts():
+    nodes = {
+        "far": ("DepthWarp", {"camera": link("move"), "num_frames": 7}),
+        "move": ("CameraMove", {"camera": link("a")}),
+        "near": ("DepthWarp", {"camera": link("a"), "num_frames": 31, "fps": 12}),
+        "a": ("Camera3D", {}),
+    }
+    assert find_animation(prompt(**nodes), "a") == Animation(31, 12.0, found=True)
 
 
 @pytest.mark.parametrize(

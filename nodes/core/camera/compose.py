@@ -1,6 +1,5 @@
 """Cameras put together."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
@@ -13,8 +12,6 @@ from .track import Camera, Track2D, Track3D
 
 Mode = Literal["ride", "steps", "then"]
 MODES: tuple[Mode, ...] = get_args(Mode)
-# The motion from one pose to another.
-Step = Callable[[np.ndarray, np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -60,13 +57,10 @@ class Combined:
         base = self.base.track(num_frames, fps, seed, size)
         top = self.top.track(num_frames - start, fps, seed, size)
         if isinstance(base, Track3D) and isinstance(top, Track3D):
-            views = self._joined(base.views, top.views, start, step_between)
+            views = self._in_space(base.views, top.views, start)
             return Track3D.from_views(views, *_lens(base, top, start))
         if isinstance(base, Track2D) and isinstance(top, Track2D):
-            check_plane(base.matrices)
-            check_plane(top.matrices)
-            matrices = self._joined(base.matrices, top.matrices, start, _step_in_plane)
-            return Track2D(matrices, base.size, plane_curves(matrices, base.size))
+            return ride_in_plane(base, top) if self.mode == "ride" else self._in_plane(base, top, start)
         order = ("a 2D Camera", "one that moves in space")
         first, second = order if isinstance(base, Track2D) else order[::-1]
         raise FramedriftError(
@@ -75,7 +69,7 @@ class Combined:
             "and translation_y shift"
         )
 
-    def _joined(self, base: np.ndarray, top: np.ndarray, start: int, step: Step) -> np.ndarray:
+    def _in_space(self, base: np.ndarray, top: np.ndarray, start: int) -> np.ndarray:
         if self.mode == "ride":
             return top @ base
         if self.mode == "then":
@@ -83,9 +77,38 @@ class Combined:
         joined = np.empty_like(base)
         joined[0] = base[0]
         for frame in range(1, len(base)):
-            first, second = step(base[frame - 1], base[frame]), step(top[frame - 1], top[frame])
+            first, second = step_between(base[frame - 1], base[frame]), step_between(top[frame - 1], top[frame])
             joined[frame] = second @ first @ joined[frame - 1]
         return joined
+
+    def _in_plane(self, base: Track2D, top: Track2D, start: int) -> Track2D:
+        if self.mode == "then":
+            return plane_track(np.concatenate([base.motions()[: start + 1], top.motions()[1:]]), base.size)
+        return plane_track(top.motions() @ base.motions(), base.size)
+
+
+def plane_track(deltas: np.ndarray, size: tuple[int, int]) -> Track2D:
+    """A track in the plane of every frame's motion (F, 3, 3) against the one before, the first's none."""
+    matrices = np.array(deltas)
+    with np.errstate(over="ignore", invalid="ignore"):
+        for frame in range(1, len(deltas)):
+            matrices[frame] = deltas[frame] @ matrices[frame - 1]
+    return Track2D(matrices, size, plane_curves(deltas, size), deltas)
+
+
+def ride_in_plane(base: Track2D, top: Track2D) -> Track2D:
+    """`top` riding on `base`, both in the plane: C_n = T_n B_n, of which a step is T_n S_n T_(n-1)^-1, S the base's.
+
+    Raises:
+        FramedriftError: where `top` is by a frame, there is no way back from.
+    """
+    check_plane(top.matrices)
+    deltas, first = top.motions().copy(), base.motions()
+    for frame in range(1, len(deltas)):
+        if not np.array_equal(first[frame], np.eye(3)):
+            stand = top.matrices[frame - 1]
+            deltas[frame] = deltas[frame] @ stand @ first[frame] @ np.linalg.inv(stand)
+    return plane_track(deltas, base.size)
 
 
 def on_top(base: Camera | None, top: Camera) -> Camera:
@@ -105,7 +128,3 @@ def _lens(base: Track3D, top: Track3D, start: int) -> tuple[np.ndarray, np.ndarr
     fov_deg[after] = np.degrees(2 * np.arctan(np.tan(np.radians(fov_deg[after]) / 2) * factor[changed]))
     aspect[start:] *= top.aspect / top.aspect[0]
     return fov_deg, aspect
-
-
-def _step_in_plane(source: np.ndarray, target: np.ndarray) -> np.ndarray:
-    return np.eye(3) if np.array_equal(source, target) else target @ np.linalg.inv(source)

@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from ..errors import FramedriftError
+from .compose import plane_track
 from .plane import check_plane, exp_plane, is_similarity, log_plane, plane_curves
 from .pose import exp_pose, log_pose
 from .track import Camera, Track2D, Track3D
@@ -61,12 +62,12 @@ class Looped:
         frames = np.arange(num_frames)
         place = frames % length if self.mode == "closed" else np.where(frames > 0, (frames - 1) % length + 1, 0)
         if isinstance(base, Track2D):
+            if self.mode == "periodic":
+                return plane_track(base.motions()[place], base.size)
             check_plane(base.matrices)
-            if self.mode == "closed":
-                matrices = closed_plane(base.matrices, base.size)[place]
-            else:
-                matrices = _again(base.matrices, num_frames)
-            return Track2D(matrices, base.size, plane_curves(matrices, base.size))
+            matrices = closed_plane(base.matrices, base.size)[place]
+            deltas = Track2D(matrices, base.size).motions()
+            return Track2D(matrices, base.size, plane_curves(deltas, base.size))
         if self.mode == "periodic":
             return Track3D.from_views(_again(base.views, num_frames), base.fov_deg[place], base.aspect[place])
         return Track3D.from_views(closed(base.views)[place], *(values[place] for values in _closed_lens(base)))

@@ -104,17 +104,20 @@ class Camera2D(_Schedules):
             )
         height, width = size
         flip = {name: curves.pop(name) for name in list(curves) if name.startswith("perspective_flip")}
-        matrices = np.empty((num_frames, 3, 3))
-        matrices[0] = np.eye(3)
+        matrices, deltas = np.empty((num_frames, 3, 3)), np.empty((num_frames, 3, 3))
+        matrices[0] = deltas[0] = np.eye(3)
         for frame in range(1, num_frames):
             delta = motion_matrix(width, height, **{name: float(curve[frame]) for name, curve in curves.items()})
             if self.perspective_flip:
                 angles = {name.removeprefix("perspective_flip_"): float(curve[frame]) for name, curve in flip.items()}
                 delta = _named(frame, lambda given=angles: perspective_flip(width, height, **given)) @ delta
-            matrices[frame] = delta @ matrices[frame - 1]
+            deltas[frame] = delta
+            # A zoom that goes on for tens of thousands of frames leaves all numbers; its steps stay what they are.
+            with np.errstate(over="ignore", invalid="ignore"):
+                matrices[frame] = delta @ matrices[frame - 1]
         if self.perspective_flip:
             curves |= flip
-        return Track2D(matrices, (height, width), curves)
+        return Track2D(matrices, (height, width), curves, deltas)
 
 
 @dataclass(frozen=True)

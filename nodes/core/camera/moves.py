@@ -155,8 +155,7 @@ def progress(frames: np.ndarray, start: int, end: int, easing: Easing, repeat: R
     time = np.maximum((frames - start) / (end - start), 0.0)
     if repeat == "once":
         time = np.minimum(time, 1.0)
-    # The end of a way belongs to it, so that 1 is reached exactly.
-    way = np.maximum(np.ceil(time) - 1, 0.0)
+    way = np.floor(time)
     ends = np.array([0.0, 1.0])
     eased = interpolate(time - way, ends, ends, (easing, easing))
     if repeat == "back and forth":

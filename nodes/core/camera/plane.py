@@ -79,26 +79,22 @@ def check_plane(matrices: np.ndarray) -> None:
         )
 
 
-def plane_curves(matrices: np.ndarray, size: tuple[int, int]) -> dict[str, np.ndarray]:
+def plane_curves(deltas: np.ndarray, size: tuple[int, int]) -> dict[str, np.ndarray]:
     """What moved at every frame, in the schedules of 2D Camera about the picture's middle.
 
     Convention: `warp.motion_matrix` of a frame's values is the frame's motion, where that only turns, zooms and shifts;
     of any other it is what happens to the middle of the picture.
 
     Args:
-        matrices: (F, 3, 3), pixel indices of the first frame to those of frame n.
+        deltas: (F, 3, 3), every frame's motion against the one before, in pixel indices.
         size: (h, w) in pixels.
-
-    Raises:
-        FramedriftError: a motion has no way back.
     """
-    check_plane(matrices)
     middle = np.array([size[1] / 2, size[0] / 2])
-    found = np.tile([0.0, 1.0, 0.0, 0.0], (len(matrices), 1))
-    for frame in range(1, len(matrices)):
-        if np.array_equal(matrices[frame], matrices[frame - 1]):
+    found = np.tile([0.0, 1.0, 0.0, 0.0], (len(deltas), 1))
+    for frame in range(1, len(deltas)):
+        step = deltas[frame]
+        if np.array_equal(step, np.eye(3)):
             continue
-        step = matrices[frame] @ np.linalg.inv(matrices[frame - 1])
         weight = step[2] @ (*middle, 1)
         lands = step[:2] @ (*middle, 1) / weight
         slope = (step[:2, :2] - np.outer(lands, step[2, :2])) / weight

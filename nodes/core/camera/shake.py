@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from ..errors import FramedriftError
+from .compose import ride_in_plane
 from .lens import check_fov, focal_length
 from .plane import plane_curves
 from .pose import inverse_rigid, rotation_matrix
@@ -135,7 +136,7 @@ class Shaken:
         """The poses of both; see `track.Camera`."""
         base = self.base.track(num_frames, fps, seed, size)
         if isinstance(base, Track2D):
-            return _plane_track(self.shake.plane_track(num_frames, fps, base.size).matrices @ base.matrices, base.size)
+            return ride_in_plane(base, self.shake.plane_track(num_frames, fps, base.size))
         shaking = self.shake.track(num_frames, fps, seed, size)
         return Track3D.from_views(shaking.views @ base.views, base.fov_deg, base.aspect)
 
@@ -144,4 +145,4 @@ def _plane_track(matrices: np.ndarray, size: tuple[int, int]) -> Track2D:
     matrices = np.array(matrices)
     # The rounding of an inverse would be a motion.
     matrices[0] = np.eye(3)
-    return Track2D(matrices, size, plane_curves(matrices, size))
+    return Track2D(matrices, size, plane_curves(Track2D(matrices, size).motions(), size))

@@ -35,6 +35,8 @@ class Simulation:
     picture is moved in one go from an anchor, and becomes the next anchor when enough of it is new.
     """
 
+    _disparity: Tensor | None
+
     def __init__(self, image: Tensor, disparity: Tensor | None, track: Track, settings: WarpSettings) -> None:
         """Starts with the first frame, (1, C, H, W), and its disparity, (1, 1, H, W) or None."""
         self.track, self.settings = track, settings
@@ -44,7 +46,7 @@ class Simulation:
         # The frames of all anchors, and of those that are kept, every so many, their pictures.
         self.frames, self.kept, self.every = [0], {0: first}, 1
         self._room = max(_KEPT_BYTES // sum(part.nbytes for part in (image, disparity) if part is not None), 2)
-        self._frame, self._disparity = 0, disparity
+        self._frame, self._disparity, self._grown = 0, disparity, 1.0
 
     def advance(self, target: int) -> tuple[Warped, Tensor | None]:
         """Goes on to the next diffused frame.
@@ -57,12 +59,14 @@ class Simulation:
         plain = replace(self.settings, sampling="nearest")
         before = self._disparity
         step = warp(blank, self.track, self._frame, target, before, plain)
-        since = warp(blank, self.track, self.latest.frame, target, self.latest.disparity, plain)
-        if float(since.holes.mean()) > _NEW or percentiles(since.magnification[since.holes < 0.5])[1] > _GROWN:
-            self._anchor(target)
-            self._disparity = self.latest.disparity
+        self._grown *= percentiles(step.magnification[step.holes < 0.5])[1]
+        if self.latest.disparity is None:
+            new = warp(blank, self.track, self.latest.frame, target, None, plain).holes
         else:
-            self._disparity = self._moved_disparity(self.latest, target)
+            self._disparity, known = self._moved_disparity(self.latest.disparity, self.latest.frame, target)
+            new = 1.0 - known
+        if float(new.mean()) > _NEW or self._grown > _GROWN:
+            self._anchor(_Anchor(target, self._moved(self.latest, target), self._disparity))
         self._frame = target
         return step, before
 
@@ -70,11 +74,11 @@ class Simulation:
         """The simulated picture of any frame, (1, C, H, W)."""
         return self._moved(self._at(bisect_right(self.frames, frame) - 1), frame)
 
-    def _anchor(self, frame: int) -> None:
-        self.latest = self._next(self.latest, frame)
+    def _anchor(self, anchor: _Anchor) -> None:
+        self.latest, self._grown = anchor, 1.0
         if len(self.frames) % self.every == 0:
-            self.kept[len(self.frames)] = self.latest
-        self.frames.append(frame)
+            self.kept[len(self.frames)] = anchor
+        self.frames.append(anchor.frame)
         if len(self.kept) > self._room:
             self.every *= 2
             self.kept = {item: anchor for item, anchor in self.kept.items() if item % self.every == 0}
@@ -93,16 +97,17 @@ class Simulation:
         return anchor
 
     def _next(self, anchor: _Anchor, frame: int) -> _Anchor:
-        return _Anchor(frame, self._moved(anchor, frame), self._moved_disparity(anchor, frame))
+        disparity = anchor.disparity
+        if disparity is not None:
+            disparity, _ = self._moved_disparity(disparity, anchor.frame, frame)
+        return _Anchor(frame, self._moved(anchor, frame), disparity)
 
     def _moved(self, anchor: _Anchor, frame: int) -> Tensor:
         moved = warp(anchor.image, self.track, anchor.frame, frame, anchor.disparity, self.settings)
         return moved.image.clamp(0.0, 1.0)
 
-    def _moved_disparity(self, anchor: _Anchor, frame: int) -> Tensor | None:
-        if anchor.disparity is None:
-            return None
-        return moved_disparity(anchor.disparity, self.track, anchor.frame, frame, self.settings)[0]
+    def _moved_disparity(self, disparity: Tensor, source: int, target: int) -> tuple[Tensor, Tensor]:
+        return moved_disparity(disparity, self.track, source, target, self.settings)
 
 
 class SimulatedFrames(Frames):
@@ -148,9 +153,14 @@ def fitted(track: Track, image: Tensor, small: Tensor) -> Track:
     y, x = (after / before for after, before in zip(_size(small), _size(image), strict=True))
     # Pixel indices count centres, so that 0 is half a pixel inside.
     shrink = np.array([[x, 0, (x - 1) / 2], [0, y, (y - 1) / 2], [0, 0, 1]])
-    moved = shrink @ track.matrices @ np.linalg.inv(shrink)
-    same = (track.matrices == np.eye(3)).all((1, 2), keepdims=True)
-    return Track2D(np.where(same, np.eye(3), moved), _size(small), track.curves)
+    deltas = None if track.deltas is None else _shrunk(track.deltas, shrink)
+    return Track2D(_shrunk(track.matrices, shrink), _size(small), track.curves, deltas)
+
+
+def _shrunk(matrices: np.ndarray, shrink: np.ndarray) -> np.ndarray:
+    same = (matrices == np.eye(3)).all((1, 2), keepdims=True)
+    with np.errstate(over="ignore", invalid="ignore"):
+        return np.where(same, np.eye(3), shrink @ matrices @ np.linalg.inv(shrink))
 
 
 def _size(image: Tensor) -> tuple[int, int]:

@@ -119,11 +119,14 @@ class Track2D:
         matrices: (F, 3, 3) float64, pixel indices of the first frame to those of frame n.
         size: (h, w) in pixels that the matrices hold for.
         curves: every schedule's values, (F,) each.
+        deltas: (F, 3, 3), every frame's motion against the one before, the first's none. Where they are given, steps
+            are made of them: a long zoom makes the matrices' numbers so large that their quotients are only rounding.
     """
 
     matrices: np.ndarray
     size: tuple[int, int]
     curves: Mapping[str, np.ndarray] = field(default_factory=dict)
+    deltas: np.ndarray | None = None
 
     def __len__(self) -> int:
         """Number of frames."""
@@ -132,14 +135,28 @@ class Track2D:
     def step(self, source: int, target: int) -> np.ndarray:
         """C_target C_source^-1, (3, 3): pixel indices in the source to pixel indices in the target."""
         check_frames(len(self), source, target)
-        if np.array_equal(self.matrices[source], self.matrices[target]):
+        if self.at_rest(source, target):
             return np.eye(3)
-        return self.matrices[target] @ np.linalg.inv(self.matrices[source])
+        if self.deltas is None or source == 0:
+            return self.matrices[target] @ np.linalg.inv(self.matrices[source])
+        motion = np.eye(3)
+        for delta in self.deltas[min(source, target) + 1 : max(source, target) + 1]:
+            motion = delta @ motion
+        return motion if source < target else np.linalg.inv(motion)
 
     def at_rest(self, source: int, target: int) -> bool:
         """True if the picture does not move between the two frames, exactly."""
         check_frames(len(self), source, target)
-        return bool(np.array_equal(self.matrices[source], self.matrices[target]))
+        if self.deltas is None:
+            return bool(np.array_equal(self.matrices[source], self.matrices[target]))
+        between = self.deltas[min(source, target) + 1 : max(source, target) + 1]
+        return bool((between == np.eye(3)).all())
+
+    def motions(self) -> np.ndarray:
+        """Every frame's motion against the one before, (F, 3, 3): `deltas`, or the quotients of the matrices."""
+        if self.deltas is not None:
+            return self.deltas
+        return np.stack([np.eye(3), *(self.step(frame - 1, frame) for frame in range(1, len(self)))])
 
     def values(self, frame: int) -> dict[str, float]:
         """The schedules' values at a frame, by their names."""

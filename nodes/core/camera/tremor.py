@@ -61,7 +61,7 @@ class Tremor:
     stride: float = 1.0
     bump_every: float = 3.0
     swing: float = 1.8
-    damping: float = 0.22
+    damping: float = 0.3
 
 
 def _hand(scale: float) -> tuple[Band, ...]:
@@ -102,12 +102,13 @@ TREMORS: dict[str, Tremor] = {
             Band("roll", 0.6, 1.6, 0.12),
             Band("yaw", 0.4, 1.2, 0.05),
             Band("x", 0.6, 1.6, 0.003),
+            Band("z", 0.4, 1.2, 0.003),
             Band("y", 5.0, 11.0, 0.003),
             Band("tilt", 5.0, 11.0, 0.1),
             Band("roll", 5.0, 11.0, 0.05),
             Band("yaw", 5.0, 11.0, 0.03),
         ),
-        bumps=(Bumps("y", 0.03), Bumps("tilt", 0.55), Bumps("roll", 0.35, either_way=True)),
+        bumps=(Bumps("y", 0.04), Bumps("tilt", 0.7), Bumps("roll", 0.4, either_way=True)),
     ),
     "earthquake": Tremor(
         bands=(
@@ -197,23 +198,23 @@ def _add_tones(spectrum: _Spectrum, tremor: Tremor, frequency: float, chance: to
 
 
 def _add_bumps(spectrum: _Spectrum, tremor: Tremor, frequency: float, chance: torch.Generator) -> None:
-    number = round(spectrum.cycles(frequency / tremor.bump_every)) if tremor.bumps else 0
+    number = min(round(spectrum.cycles(frequency / tremor.bump_every)), spectrum.period) if tremor.bumps else 0
     drawn = torch.rand((number, 2 + len(tremor.bumps)), generator=chance, dtype=torch.float64).numpy()
     if not (number and spectrum.fastest):
         return
-    # In the middle parts of equal slots, so that no two fall together.
-    times = (np.arange(number) + 0.15 + 0.7 * drawn[:, 0]) / number
+    # In the middle parts of equal slots, so that no two fall together; at whole frames.
+    frames = ((np.arange(number) + 0.15 + 0.7 * drawn[:, 0]) / number * spectrum.period).astype(int)
     strengths = 0.35 + 0.65 * drawn[:, 1]
-    cycles = np.arange(1, spectrum.fastest + 1)
     # What a knock does to a mass on a damped spring, sinusoid by sinusoid; of height 1 at its first swing.
+    cycles = np.arange(1, spectrum.fastest + 1)
     swing, damping = spectrum.cycles(tremor.swing * frequency), tremor.damping
-    natural = swing / math.sqrt(1 - damping**2)
-    angle = math.atan2(math.sqrt(1 - damping**2), damping)
-    first = math.exp(-damping / math.sqrt(1 - damping**2) * angle) * math.sin(angle)
-    response = 2 * math.pi * swing / (2 * math.pi) ** 2 / (natural**2 - cycles**2 + 2j * damping * natural * cycles)
-    for number_of, bump in enumerate(tremor.bumps):
-        sides = np.where(drawn[:, 2 + number_of] < 0.5, -1.0, 1.0) if bump.either_way else 1.0
-        knocks = np.exp(-2j * math.pi * np.outer(cycles, times)) @ (sides * strengths)
+    held = math.sqrt(1 - damping**2)
+    natural, first = swing / held, math.atan2(held, damping)
+    height = math.exp(-damping / held * first) * math.sin(first)
+    response = swing / (natural**2 - cycles**2 + 2j * damping * natural * cycles) / (2 * math.pi * height)
+    for column, bump in enumerate(tremor.bumps, 2):
+        sides = np.where(drawn[:, column] < 0.5, -1.0, 1.0) if bump.either_way else 1.0
+        knocks = np.fft.rfft(np.bincount(frames, sides * strengths, spectrum.period))[1 : spectrum.fastest + 1]
         spectrum.values[CHANNELS.index(bump.channel), 1 : spectrum.fastest + 1] += (
-            bump.height / first * spectrum.period * response * knocks
+            bump.height * spectrum.period * response * knocks
         )

@@ -17,13 +17,16 @@ _RANGE = (0.01, 0.99)
 _MIDDLE = (0.1, 0.9)
 _FLAT = 1e-6  # A range below this share of the values' size holds nothing to fit to.
 _EDGE = 0.02
+_LEFT = 0.4
 _MIN_BLOCKS = 16
 _MIN_CORRELATION = 0.3
 _ROUNDS = 12
 _TUKEY = 4.685  # 95 % efficient on Gaussian noise.
 _PULL = 0.02
+_BELIEVED = math.log(2.0)
 _HOLD = 0.5
 _AGREE = 0.03
+_SHARES = (3, 10, 30)
 
 
 class DepthTracker:
@@ -37,7 +40,8 @@ class DepthTracker:
       symmetric in both (the ratio of deviations, weighted by Tukey's biweight), on medians of small blocks, which
       lets hardly any noise in and ignores scattered outliers;
     - the fit is pulled by 2 % a frame towards the one that gives the pixels which it goes through the 10th and 90th
-      percentile of the first frame: that bounds what errors can add up to, and is too slow to be seen;
+      percentile of the first frame: that bounds what errors can add up to, and is too slow to be seen. It is let go
+      of where the two are further than about a factor of two apart: a bare wall is to stay one;
     - where the new disparity agrees with the one before within about 3 % of the range, half of the latter is kept,
       which calms flicker. Where they disagree, as at moving edges, nothing is blended.
 
@@ -92,8 +96,10 @@ class DepthTracker:
             self._scale, self._shift = fit.scale, fit.shift
             own = _spread(fit.agreeing, _MIDDLE, (self._low, self._high))
             if own is not None:
-                self._scale += _PULL * (own[0] - self._scale)
-                self._shift += _PULL * (own[1] - self._shift)
+                # A view that holds much less depth than the first is no sign of lost contrast.
+                pull = _PULL * math.exp(-((math.log(own[0] / self._scale) / _BELIEVED) ** 2))
+                self._scale += pull * (own[0] - self._scale)
+                self._shift += pull * (own[1] - self._shift)
 
         aligned = (raw.to(torch.float64) * self._scale + self._shift).clamp(0.0, 1.0).to(torch.float32)
         if predicted is None or fit is None:
@@ -201,10 +207,11 @@ def _fit(raw: torch.Tensor, predicted: torch.Tensor, trust: torch.Tensor) -> _Fi
         return None
     scale, shift = line
     # Values at the ends of the range were cut off there, and would flatten the slope. The choice looks at both sides
-    # alike: choosing by one would flatten it as well.
+    # alike: choosing by one would flatten it as well. But where little depth is left between the ends, as of a wall
+    # behind a board that has come too near, a slope a little too flat is better than one through noise.
     middle = 0.5 * (y + scale * x + shift)
     free = (middle > _EDGE) & (middle < 1.0 - _EDGE)
-    if free.sum() < max(_MIN_BLOCKS, x.size // 10):
+    if free.sum() < max(_MIN_BLOCKS, x.size // 10) or np.std(y[free]) < _LEFT * np.std(y):
         free[:] = True
     correlation = spread = 0.0
     for _ in range(_ROUNDS):
@@ -229,13 +236,22 @@ def _fit(raw: torch.Tensor, predicted: torch.Tensor, trust: torch.Tensor) -> _Fi
 def _median_line(x: Blocks, y: Blocks) -> tuple[float, float] | None:
     """A first line through the points that a minority of outliers cannot turn; None where all x are alike.
 
-    It runs as the medians of the lowest and of the highest third by x do, through the middle of all points.
+    It runs as the medians of the lowest and of the highest points by x do, through the middle of all. Of the lines for
+    a third, a tenth and a thirtieth of the points it is the one that most points agree with: where one thing stands
+    out from a wall, only the smaller shares see it, and a third would run through the wall's noise.
     """
     order = np.argsort(x, kind="stable")
-    third = max(1, x.size // 3)
-    low, high = order[:third], order[-third:]
-    run = float(np.median(x[high]) - np.median(x[low]))
-    if run <= _FLAT * max(float(np.abs(x).max()), _FLAT):
-        return None
-    scale = float(np.median(y[high]) - np.median(y[low])) / run
-    return scale, float(np.median(y - scale * x))
+    best, agreed = None, -1
+    for share in _SHARES:
+        count = max(1, x.size // share)
+        low, high = order[:count], order[-count:]
+        run = float(np.median(x[high]) - np.median(x[low]))
+        if run <= _FLAT * max(float(np.abs(x).max()), _FLAT):
+            continue
+        scale = float(np.median(y[high]) - np.median(y[low])) / run
+        shift = float(np.median(y - scale * x))
+        # Both sides end at 0 and 1.
+        agreeing = int((np.abs(y - np.clip(scale * x + shift, 0.0, 1.0)) < _AGREE).sum())
+        if agreeing > agreed:
+            best, agreed = (scale, shift), agreeing
+    return best

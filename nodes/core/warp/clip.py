@@ -1,5 +1,6 @@
 """One picture and a camera become a clip."""
 
+import logging
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -9,8 +10,10 @@ from torch import Tensor
 from ..camera.track import Track, check_frames
 from ..errors import FramedriftError
 from ..video.frames import DEFAULT_FPS, Frames
-from .move import fit_disparity, warp
+from .move import fit_disparity, move
 from .types import Warped, WarpSettings
+
+_log = logging.getLogger(__name__)
 
 
 class WarpedFrames(Frames):
@@ -62,9 +65,10 @@ class WarpedFrames(Frames):
         self.indices = indices
         self.num_frames = len(track)
         self.track = track
-        self.settings = settings or WarpSettings()
+        self.settings = self._settings = settings or WarpSettings()
         self.source = source
         self._track = track
+        self._told: set[str] = set()
         self._image = image
         self._disparity = None
         if disparity is not None:
@@ -78,7 +82,11 @@ class WarpedFrames(Frames):
         The caller must not write into it: at rest it is the picture itself.
         """
         frame = self.indices[self.position(item)]
-        return warp(self._image, self._track, self.source, frame, self._disparity, self.settings)
+        warped, doubt = move(self._image, self._track, self.source, frame, self._disparity, self._settings)
+        if doubt and doubt not in self._told:
+            self._told.add(doubt)
+            _log.warning("Frame %d, made of frame %d: %s. Other frames may be like it.", frame, self.source, doubt)
+        return warped
 
     def __getitem__(self, item: int) -> Tensor:
         return self.warped(item).image[0].movedim(0, -1).to("cpu", torch.float32).contiguous()

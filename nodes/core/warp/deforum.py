@@ -55,7 +55,7 @@ def warp_deforum(
         equal = equalise(disparity.to(image.device))
     size = (image.shape[-2], image.shape[-1])
     dx, dy = deforum_shift(pose_delta(translation, rotation_deg), equal, size, fov_deg, aspect, image.device)
-    return sample(image, dx, dy, sampling, _BORDERS[padding])
+    return sample(image, dx, dy, sampling, _BORDERS[padding], classic=True)
 
 
 def deforum_shift(

@@ -10,6 +10,8 @@ from .splat import Reprojection
 
 # A mirrored background may be this much nearer than the pixel at the hole's edge before it counts as another thing.
 _NEARER = 1.1
+# How wide a hole is softened for each pixel between it and the background, and at most, in pixels.
+_SOFTENING, _SOFTEST = 0.1, 9.0
 # Side of the blocks, in pixels, whose mean depth is what lies beyond the frame.
 _FINEST = 4
 # Multiples of these spread evenly over the unit square whatever the picture's size: an ordered dither.
@@ -76,10 +78,34 @@ def uncover(image: Tensor, inverse_depth: Tensor, visible: Tensor, hidden: Tenso
     depth = inverse_depth.flatten()
     fits = visible.flatten()[mirrored] & (depth[mirrored] <= _NEARER * depth[behind])
     taken = torch.where(fits, mirrored, behind)
-    picture, place = taken // (height * width), taken % (height * width)
     flat = image.view(batch, channels, -1)
-    flat[picture, :, hidden % (height * width)] = flat[picture, :, place]
+    picture, place = hidden // (height * width), hidden % (height * width)
+    flat[picture, :, place] = flat[picture, :, taken % (height * width)]
+    away = ((x - place % width).square() + (y - place // width).square()).float().sqrt_().mul_(0.5)
+    _soften(flat, picture, place, away, visible)
     return image
+
+
+def _soften(flat: Tensor, picture: Tensor, place: Tensor, away: Tensor, visible: Tensor) -> None:
+    # The farther from the background's edge, the less is known of what was there: thin lines that the mirror repeats
+    # would draw the thing's outline again and again. Each hole takes the mean of holes about it, wider and wider; never
+    # of what is seen, so that nothing of the thing before it comes in.
+    _, height, width = visible.shape
+    covered = visible.view(len(visible), -1)
+    x, y = place % width, place // width
+    reach = (away * _SOFTENING).clamp_(max=_SOFTEST)
+    for share in (1.0, 0.6, 0.35):
+        here = flat[picture, :, place]
+        total, count = here.clone(), torch.ones_like(away)
+        for turn in range(8):
+            angle = (turn + share) * math.pi / 4
+            column = (x + (reach * (share * math.cos(angle))).round_().long()).clamp_(0, width - 1)
+            row = (y + (reach * (share * math.sin(angle))).round_().long()).clamp_(0, height - 1)
+            other = row * width + column
+            usable = (~covered[picture, other]).float()
+            total.addcmul_(flat[picture, :, other], usable[:, None])
+            count += usable
+        flat[picture, :, place] = total.div_(count[:, None])
 
 
 def fill_inverse_depth(inverse_depth: Tensor, known: Tensor) -> Tensor:

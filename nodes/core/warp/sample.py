@@ -1,5 +1,6 @@
 """Reads a picture at positions between its pixels."""
 
+from collections.abc import Callable
 from functools import cache
 
 import cv2
@@ -12,17 +13,26 @@ _WRAP_MARGIN = 2
 # What OpenCV does the same as torch, several times faster. Its mirrored borders differ with bicubic.
 _CV_SAMPLINGS = {"bilinear": cv2.INTER_LINEAR, "bicubic": cv2.INTER_CUBIC}
 _CV_BORDERS = {"replicate": cv2.BORDER_REPLICATE, "zeros": cv2.BORDER_CONSTANT}
+# The share of bilinear in bicubic that gives slow waves, read between two pixels, the height they had.
+_LEVEL = 1 / 3
 # OpenCV counts a picture's pixels in 16 bits.
 _CV_LONGEST = 32_000
 # This far beyond the frame no interpolation reaches into it.
 _BEYOND = 4
 
 
-def sample(image: Tensor, dx: Tensor, dy: Tensor, sampling: str = "bicubic", border: str = "replicate") -> Tensor:
+def sample(
+    image: Tensor,
+    dx: Tensor,
+    dy: Tensor,
+    sampling: str = "bicubic",
+    border: str = "replicate",
+    classic: bool = False,
+) -> Tensor:
     """The image read by each pixel at its own place plus a displacement, (B, C, H, W) float32. Not differentiable.
 
     Convention: dx, dy are (1 or B, H, W) float32 in pixels, right and down. Mirroring is about the picture's outer edge
-    (the edge pixel repeats). Bicubic (a = -0.75) can overshoot; its result is clipped to 0..1.
+    (the edge pixel repeats). Bicubic can overshoot; its result is clipped to 0..1.
 
     Args:
         image: (B, C, H, W), 0..1.
@@ -30,17 +40,28 @@ def sample(image: Tensor, dx: Tensor, dy: Tensor, sampling: str = "bicubic", bor
         dy: rows, finite.
         sampling: one of `types.SAMPLINGS`.
         border: one of `types.BORDERS`.
+        classic: bicubic as torch and OpenCV have it (a = -0.75). Over a chain of warps that sharpens more and more;
+            without it bicubic keeps contrast as it is.
     """
     image = image.float()
-    height, width = image.shape[-2:]
-    fits = sampling in _CV_SAMPLINGS and border in _CV_BORDERS and max(height, width) < _CV_LONGEST
+    size = image.shape[-2:]
+    fits = sampling in _CV_SAMPLINGS and border in _CV_BORDERS and max(size) < _CV_LONGEST
     if image.device.type == "cpu" and fits and _opencv_is_exact():
-        return _remap(image, dx, dy, sampling, border)
+        read = _opencv_reader(image, dx, dy, border)
+    else:
+        read = _torch_reader(image, dx, dy, border)
+    found = read(sampling)
+    if sampling != "bicubic":
+        return found
+    return (found if classic else found.lerp_(read("bilinear"), _LEVEL)).clamp_(0, 1)
+
+
+def _torch_reader(image: Tensor, dx: Tensor, dy: Tensor, border: str) -> Callable[[str], Tensor]:
+    height, width = image.shape[-2:]
     grid = torch.empty((*torch.broadcast_shapes(dx.shape, dy.shape), 2), dtype=torch.float32, device=image.device)
-    column, row = _ramp(width, image.device)[None, None, :], _ramp(height, image.device)[None, :, None]
     if border == "wrap":
         high, wide = height + 2 * _WRAP_MARGIN, width + 2 * _WRAP_MARGIN
-        x, y = dx + column, dy + row
+        x, y = dx + _ramp(width, image.device)[None, None, :], dy + _ramp(height, image.device)[None, :, None]
         grid[..., 0] = (x - torch.floor(x / width) * width + (_WRAP_MARGIN + 0.5)) * (2 / wide) - 1
         grid[..., 1] = (y - torch.floor(y / height) * height + (_WRAP_MARGIN + 0.5)) * (2 / high) - 1
         image = _repeat_edges(image, _WRAP_MARGIN)
@@ -49,31 +70,34 @@ def sample(image: Tensor, dx: Tensor, dy: Tensor, sampling: str = "bicubic", bor
         grid[..., 1] = torch.add(_centres(height, image.device)[None, :, None], dy, alpha=2 / height)
     if len(grid) != len(image):
         grid = grid.expand(len(image), -1, -1, -1)
-    found = functional.grid_sample(image, grid, mode=sampling, padding_mode=_PADDING[border], align_corners=False)
-    return found.clamp_(0, 1) if sampling == "bicubic" else found
+    padding = _PADDING[border]
+    return lambda sampling: functional.grid_sample(image, grid, sampling, padding, align_corners=False)
 
 
-def _remap(image: Tensor, dx: Tensor, dy: Tensor, sampling: str, border: str) -> Tensor:
+def _opencv_reader(image: Tensor, dx: Tensor, dy: Tensor, border: str) -> Callable[[str], Tensor]:
     batch, channels, height, width = image.shape
     shape = torch.broadcast_shapes(dx.shape, dy.shape, (1, height, width))
     x = torch.add(dx, _ramp(width)[None, None, :]).clamp_(-_BEYOND, width + _BEYOND).expand(shape).contiguous()
     y = torch.add(dy, _ramp(height)[None, :, None]).clamp_(-_BEYOND, height + _BEYOND).expand(shape).contiguous()
-    columns, rows = x.numpy(), y.numpy()
-    image = image.detach().contiguous()
-    found = torch.empty_like(image)
-    source, target = image.numpy(), found.numpy()
-    for picture in range(batch):
-        place = min(picture, len(columns) - 1)
-        for channel in range(channels):
-            cv2.remap(
-                source[picture, channel],
-                columns[place],
-                rows[place],
-                _CV_SAMPLINGS[sampling],
-                dst=target[picture, channel],
-                borderMode=_CV_BORDERS[border],
-            )
-    return found.clamp_(0, 1) if sampling == "bicubic" else found
+    columns, rows, source = x.numpy(), y.numpy(), image.detach().contiguous().numpy()
+
+    def read(sampling: str) -> Tensor:
+        found = torch.empty(image.shape)
+        target = found.numpy()
+        for picture in range(batch):
+            place = min(picture, len(columns) - 1)
+            for channel in range(channels):
+                cv2.remap(
+                    source[picture, channel],
+                    columns[place],
+                    rows[place],
+                    _CV_SAMPLINGS[sampling],
+                    dst=target[picture, channel],
+                    borderMode=_CV_BORDERS[border],
+                )
+        return found
+
+    return read
 
 
 @cache
@@ -81,15 +105,8 @@ def _opencv_is_exact() -> bool:
     """Whether this OpenCV reads at any place, as torch does: once it knew 32 places between two pixels and no more."""
     picture = torch.linspace(0.5, 0.7, 64).square().view(1, 1, 8, 8)
     shift = torch.full((1, 8, 8), 0.0131)
-    grid = torch.stack([shift + torch.arange(8), shift + torch.arange(8)[:, None]], -1).add_(0.5).div_(4).sub_(1)
-    return all(
-        torch.allclose(
-            _remap(picture, shift, shift, mode, "replicate"),
-            functional.grid_sample(picture, grid, mode=mode, padding_mode="border", align_corners=False),
-            atol=1e-5,
-        )
-        for mode in _CV_SAMPLINGS
-    )
+    ours, theirs = (reader(picture, shift, shift, "replicate") for reader in (_opencv_reader, _torch_reader))
+    return all(torch.allclose(ours(mode), theirs(mode), atol=1e-5) for mode in _CV_SAMPLINGS)
 
 
 def _ramp(length: int, device: torch.device | str = "cpu") -> Tensor:

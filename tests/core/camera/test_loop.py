@@ -197,9 +197,9 @@ def test_what_is_no_loop():
         Looped(PUSH, "periodic")
     with pytest.raises(FramedriftError, match="num_frames: 0"):
         track(Looped(PUSH, length=5), 0)
-    for mode, zoom in (("closed", 0.5), ("periodic", 1.9)):
-        with pytest.raises(FramedriftError, match=r"by frame \d+ the 2D motion has gone so far"):
-            track(Looped(Camera2D(zoom=zoom), mode, 500))
+    with pytest.raises(FramedriftError, match=r"by frame \d+ the 2D motion has gone so far"):
+        track(Looped(Camera2D(zoom=0.5), length=500))
+    assert track(Looped(Camera2D(zoom=1.05), "periodic", 500), 1600).values(1599)["zoom"] == pytest.approx(1.05)
     tipped = Camera2D(0, 1, perspective_flip_phi="0:(100)", perspective_flip=True)
     with pytest.raises(FramedriftError, match="plane over"):
         track(Looped(tipped, length=2), 4)

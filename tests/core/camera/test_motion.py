@@ -110,6 +110,18 @@ def test_one_step_in_the_plane_is_the_motion_matrix():
     np.testing.assert_allclose(found.step(6, 7), motion_matrix(160, 90, 2, 1.02, 3, -1, 0.3, 0.6), atol=1e-10)
 
 
+def test_a_long_zoom_keeps_its_steps_exact():
+    """At frame 2000 the picture is 10^42 times as large as at first; its steps are still those of the schedule."""
+    found = track(Camera2D("0:(1)", "0:(1.05)", "0:(2)", "0:(0.5*t)"), 2001)
+    for frame in (300, 600, 1000, 2000):
+        expected = motion_matrix(160, 90, 1, 1.05, 2, 0.5 * frame)
+        np.testing.assert_array_equal(found.step(frame - 1, frame), expected)
+        np.testing.assert_allclose(found.step(frame, frame - 1), np.linalg.inv(expected), atol=1e-12)
+    np.testing.assert_allclose(found.step(990, 993) @ found.step(993, 990), np.eye(3), atol=1e-9)
+    assert not found.at_rest(1999, 2000)
+    assert track(Camera2D(0, "0:(1.05), 1500:(1.05), 1501:(1)", 0, 0), 2001).at_rest(1501, 2000)
+
+
 def test_a_camera_at_rest_rests_exactly():
     for camera in (STILL_3D, Camera2D(zoom=1)):
         found = track(camera, 200)

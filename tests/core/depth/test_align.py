@@ -143,6 +143,19 @@ def test_flat_first_frame_waits_for_depth():
     assert torch.allclose(then, DepthTracker(False).update(scene() * 9), atol=1e-6)
 
 
+def test_a_bare_wall_stays_one():
+    """After a scene with depth, a view with hardly any: it is not to be stretched till it has as much."""
+    tracker = DepthTracker(False)
+    d = tracker.update(scene())
+    scale = float(tracker.state()["scale"])
+    ripple = 0.3 + 0.06 * scene()
+    last = ripple * scale + float(tracker.state()["shift"])
+    for _ in range(60):
+        last = tracker.update(ripple, last)
+    assert float(tracker.state()["scale"]) == pytest.approx(scale, rel=0.05)
+    assert float(last.max() - last.min()) < 0.1 * float(d.max() - d.min())
+
+
 def test_unlike_frame_takes_the_last_scale():
     tracker = DepthTracker(False)
     tracker.update(scene())

@@ -329,6 +329,60 @@ class _Broken(torch.nn.Module):
         return SimpleNamespace(predicted_depth=torch.full_like(pixel_values[:, 0], self.value))
 
 
+@pytest.mark.parametrize("kind", ["depth_anything", "dpt", "glpn"])
+def test_half_precision_says_the_same(models, kind):
+    """The path that a GPU takes; the CPU's autocast computes in half as well."""
+    full, half = load_depth_model(models / kind), load_depth_model(models / kind)
+    half._half = True
+    image = picture(96, 128)
+    expected, found = full.disparity(image), half.disparity(image)
+    assert found.dtype == torch.float32
+    assert not torch.equal(found, expected), "it did run in half"
+    assert half._half
+    assert float((found - expected).abs().max()) < 0.02 * float(expected.abs().max())
+
+
+def test_a_model_that_overflows_in_half_goes_on_in_full(caplog):
+    class Large(torch.nn.Module):
+        """Passes 65504, half precision's greatest, on its way."""
+
+        def __init__(self):
+            super().__init__()
+            self.up, self.down = torch.nn.Conv2d(3, 1, 1), torch.nn.Conv2d(1, 1, 1)
+            torch.nn.init.constant_(self.up.weight, 1e5 / 3)
+            torch.nn.init.constant_(self.down.weight, 1e-5)
+            for layer in (self.up, self.down):
+                torch.nn.init.zeros_(layer.bias)
+            self.seen = []
+
+        def forward(self, pixel_values):
+            from types import SimpleNamespace
+
+            made = self.up(pixel_values)
+            self.seen.append(made.dtype)
+            return SimpleNamespace(predicted_depth=self.down(made)[:, 0])
+
+    module = Large()
+    model = TransformersDepth(module, Preprocessing(None), "disparity", "large", "0")
+    model._half = True
+    image = 0.5 + 0.5 * picture()
+    with caplog.at_level(logging.WARNING, logger="framedrift"):
+        out = model.disparity(image)
+        model.disparity(image)
+    assert torch.allclose(out, image.mean(1, keepdim=True), rtol=1e-4)
+    assert module.seen == [torch.float16, torch.float32, torch.float32], "once is enough to know it"
+    assert caplog.text.count("overflows in half precision") == 1
+
+
+def test_every_type_that_transformers_knows_is_declared():
+    """A type that comes new needs a look at what its numbers say."""
+    from transformers.models.auto.modeling_auto import MODEL_FOR_DEPTH_ESTIMATION_MAPPING_NAMES
+
+    from framedrift.nodes.core.depth.estimate import _SAYS
+
+    assert set(MODEL_FOR_DEPTH_ESTIMATION_MAPPING_NAMES) <= set(_SAYS)
+
+
 @pytest.mark.parametrize("value", [torch.nan, torch.inf])
 def test_answers_that_are_no_numbers(value):
     model = TransformersDepth(_Broken(value), Preprocessing(None), "disparity", "broken", "0")

@@ -223,3 +223,21 @@ def test_a_flight_keeps_its_scale_better_with_distances_than_with_carried_values
     # Measured: 0.038 and 0.229, at a scale of 1.09 and of 0.14 times the first frame's.
     assert moved < 0.05
     assert moved < 0.25 * carried
+
+
+def test_a_board_that_comes_too_near_does_not_take_the_wall_with_it():
+    """It saturates, and the wall alone has no depth but the model's noise: the scale is not to be fitted to that."""
+    draw, frames = torch.Generator().manual_seed(1), 40
+    poses = [pose((0, 0, 1.2 * n / frames)) for n in range(frames)]
+    moves, settings = track_of(*poses), WarpSettings(near=BOARD, far=WALL)
+    tracker, last = DepthTracker(False), None
+    for n, view in enumerate(poses):
+        truth = board_scene(view)
+        coarse = torch.nn.functional.interpolate(torch.randn(1, 1, 12, 16, generator=draw), SIZE, mode="bicubic")
+        scale = 20 * math.exp(0.6 * float(torch.rand(1, generator=draw)) - 0.3)
+        predicted, valid = (None, None) if last is None else moved_disparity(last, moves, n - 1, n, settings)
+        last = tracker.update((truth + 0.005 * coarse) * scale + 2, predicted, valid)
+        board = truth > 0.25
+        # Fitted to the wall's noise, the board fell to 0.56.
+        assert float(last[board].median()) > 0.9, f"frame {n}"
+        assert float(last[~board].median()) < 0.12, f"frame {n}"
