@@ -242,10 +242,12 @@ def _and_on(track: Track) -> Track:
         )
     if not isinstance(track, Track2D):
         raise FramedriftError(f"frames: a {type(track).__name__} is no camera track that can loop")
-    last = track.matrices[-1]
-    step = last @ np.linalg.inv(track.matrices[-2]) if len(track) > 1 else np.eye(3)
-    matrix = track.matrices[0] if _is_near(step @ last, track.matrices) else step @ last
-    return Track2D(np.concatenate([track.matrices, matrix[None]]), track.size)
+    deltas = track.motions()
+    matrix = deltas[-1] @ track.matrices[-1]
+    back = _is_near(matrix, track.matrices)
+    delta = np.linalg.inv(track.matrices[-1]) if back else deltas[-1]
+    matrices = np.concatenate([track.matrices, (track.matrices[0] if back else matrix)[None]])
+    return Track2D(matrices, track.size, deltas=np.concatenate([deltas, delta[None]]))
 
 
 def _is_near(end: np.ndarray, poses: np.ndarray) -> bool:

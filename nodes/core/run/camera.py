@@ -18,7 +18,7 @@ def write_track(path: Path, track: Track) -> None:
     if isinstance(track, Track3D):
         arrays = {"views": track.views, "fov_deg": track.fov_deg, "aspect": track.aspect}
     elif isinstance(track, Track2D):
-        arrays = {"matrices": track.matrices, "size": np.array(track.size, np.int64)}
+        arrays = {"matrices": track.matrices, "deltas": track.motions(), "size": np.array(track.size, np.int64)}
     else:
         raise FramedriftError(f"camera: a {type(track).__name__} is no camera track that a run can keep")
     write_atomic(path, save({name: np.ascontiguousarray(values) for name, values in arrays.items()}))
@@ -37,7 +37,7 @@ def read_track(path: Path) -> Track | None:
         arrays = load(path.read_bytes())
         if "matrices" in arrays:
             height, width = arrays["size"].tolist()
-            return Track2D(arrays["matrices"], (height, width))
+            return Track2D(arrays["matrices"], (height, width), deltas=arrays["deltas"])
         return Track3D(arrays["views"], arrays["fov_deg"], aspect=arrays["aspect"])
     except FileNotFoundError:
         return None

@@ -175,13 +175,27 @@ def _stretched_track(track: Track, steps: int, num_frames: int, wanted: Sequence
         return Track3D(views, fov, aspect=aspect)
     if not isinstance(track, Track2D):
         raise FramedriftError(f"frames: a {type(track).__name__} is no camera track that can be retimed")
-    matrices = np.zeros((length, 3, 3))
+    matrices, deltas = np.zeros((length, 3, 3)), np.zeros((length, 3, 3))
+    deltas[:] = np.eye(3)
+    moved = track.motions()
+    parts: list[tuple[int, np.ndarray]] = []
     for place in places:
         frame, rest = divmod(place, steps)
-        matrices[place] = track.matrices[frame]
+        part = np.eye(3)
         if rest:
-            matrices[place] += rest / steps * (track.matrices[frame + 1] - track.matrices[frame])
-    return Track2D(matrices, track.size)
+            # From the frame before, evenly.
+            part += rest / steps * (moved[frame + 1] - np.eye(3))
+        matrices[place] = part @ track.matrices[frame]
+        parts.append((place, part if rest else moved[frame]))
+    within = np.eye(3)
+    for place, part in parts:
+        if place % steps:
+            deltas[place] = part @ np.linalg.inv(within)
+            within = part
+        elif place:
+            deltas[place] = part @ np.linalg.inv(within)
+            within = np.eye(3)
+    return Track2D(matrices, track.size, deltas=deltas)
 
 
 class Changed(Frames):

@@ -54,7 +54,16 @@ def pictures(path):
 
 
 def make(
-    root, frame_plans, *, painter=None, stop_after=None, run=None, camera=FLIGHT, depth=None, init=None, video=None,
+    root,
+    frame_plans,
+    *,
+    painter=None,
+    stop_after=None,
+    run=None,
+    camera=FLIGHT,
+    depth=None,
+    init=None,
+    video=None,
     **settings,
 ):
     painter = painter or Painter()
