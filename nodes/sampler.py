@@ -25,6 +25,8 @@ SCHEDULES = {
     "cfg_scale_schedule": "cfg",
     "noise_schedule": "noise",
 }
+#: Raised whenever moved pictures or depths come out otherwise: a run that was begun before would not go on to the same.
+WARPS = 2
 #: Schedules that an older prompt does not have, and what they are then. Deforum's defaults.
 SEED_SCHEDULES = {
     "seed_schedule": '0:(s), 1:(-1), "max_f-2":(-1), "max_f-1":(s)',
@@ -510,6 +512,7 @@ class _Job:
 
     def _shaping(self) -> dict[str, Any]:
         """Everything that shapes a picture, as JSON values."""
+        from .core.depth.moved import uses_depth
         from .core.run.resume import digest
 
         # Which frames are diffused stands in "frames"; the cadence itself stays for the runs that were begun with it.
@@ -526,6 +529,8 @@ class _Job:
             # Where it comes from stands in the graph; a clip that was changed in its place mostly shows in these.
             shown = [self.video[frame] for frame in sorted({0, len(self.video) // 2, len(self.video) - 1})]
             plain["video_input"] = [len(self.video), digest(*shown)]
+        if self.track is not None:
+            plain["warps"] = WARPS
         return plain | {
             "version": 1,
             "frames": [
@@ -534,7 +539,7 @@ class _Job:
                 for p in self.plans
             ],
             "camera": digest(*_arrays(self.track)),
-            "depth": self.depth.signature() if self.depth is not None else None,
+            "depth": self.depth.signature() if self.depth is not None and uses_depth(self.track) else None,
             "prompts": self.prompts.signature(),
             "init_image": digest(self.init_image) if self.init_image is not None else None,
             "graph": graph,
@@ -542,16 +547,8 @@ class _Job:
 
 
 def _arrays(track: Any) -> list[np.ndarray]:
-    """The numbers that a camera track consists of; none where there is no camera.
-
-    An aspect of 1 throughout is left out: runs that were begun before there was one go on.
-    """
-    found = {} if track is None else {k: v for k, v in vars(track).items() if isinstance(v, np.ndarray)}
-    if "aspect" in found and (found["aspect"] == 1).all():
-        del found["aspect"]
-    # They say what the matrices say.
-    found.pop("deltas", None)
-    return list(found.values())
+    """The numbers that a camera track consists of; none where there is no camera."""
+    return [] if track is None else [value for value in vars(track).values() if isinstance(value, np.ndarray)]
 
 
 def _checked_init(image: torch.Tensor | None, size: tuple[int, int]) -> torch.Tensor | None:

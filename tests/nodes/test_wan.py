@@ -177,14 +177,9 @@ def poses(name, speed, length):
 
 
 def camera_of(matrices):
-    track_of = sys.modules["pack.nodes.core.camera.track"]
-    views = np.linalg.inv(matrices)
-
-    class Given:
-        def track(self, num_frames, fps, seed, size):
-            return track_of.Track3D.from_views(views, np.full(len(views), 70.0))
-
-    return Given()
+    node = classes["FramedriftCameraFromFile"]
+    given = {"text": json.dumps(matrices.tolist()), "format": "json", "length": "same"}
+    return node.execute(**(defaults(node) | given)).result[0]
 
 
 def ours(matrices, size, lens="wan default"):
@@ -199,7 +194,6 @@ def test_the_presets_of_comfyuis_own_node_are_the_same_tensor(comfyui, tmp_path)
     found = comfyui.run(
         PRESETS
         + """
-pack_camera = __import__("pack.nodes.core.camera.track")
 cases = [(name, speed, (112, 80), 21) for name in NAMES for speed in (0.5, 1.0, 2.0)]
 cases += [(name, 1.0, size, length) for name in NAMES for size, length in (((80, 144), 5), ((256, 128), 9))]
 cases += [("Zoom In", 2.0, (832, 480), 13), ("ClockWise (CW)", 2.0, (64, 64), 161), ("Pan Up", 1.0, (160, 96), 1)]

@@ -32,6 +32,9 @@ _WORTH_A_JUMP = 12
 # ITU-T H.273 for "unspecified".
 _UNSPECIFIED = 2
 _HD = 720
+# swscale's BICUBIC, FULL_CHR_H_INT and ACCURATE_RND as a number, since older PyAV has no names for the latter two.
+# (Bilinear is broken for 16 bits at widths that are no multiple of 16, in FFmpeg 8.)
+_EXACT = 4 | 0x2000 | 0x40000
 
 
 class VideoFrames(Frames):
@@ -280,20 +283,12 @@ class _Decoder:
 
 def _pixels(frame: VideoFrame) -> torch.Tensor:
     """(H, W, 3) float32, 0..1, turned as it is to be seen."""
-    from av.video.reformatter import Interpolation
-
     deep = max((part.bits for part in frame.format.components), default=8) > 8
     matrix = None
     if frame.colorspace == _UNSPECIFIED and not frame.format.is_rgb:
         matrix = "ITU709" if min(frame.height, frame.width) >= _HD else "ITU601"
-    # Bilinear is broken for 16 bits at widths that are no multiple of 16 (FFmpeg 8).
-    exact = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
     shown = frame.reformat(
-        format="rgb48le" if deep else "rgb24",
-        src_colorspace=matrix,
-        dst_color_range="JPEG",
-        interpolation=exact,
-        threads=1,
+        format="rgb48le" if deep else "rgb24", src_colorspace=matrix, dst_color_range="JPEG", interpolation=_EXACT
     )
     levels = np.rot90(shown.to_ndarray(), k=round(frame.rotation / 90))
     return torch.from_numpy(levels.astype(np.float32)).div_(65535 if deep else 255)

@@ -91,21 +91,23 @@ def _soften(flat: Tensor, picture: Tensor, place: Tensor, away: Tensor, visible:
     # would draw the thing's outline again and again. Each hole takes the mean of holes about it, wider and wider; never
     # of what is seen, so that nothing of the thing before it comes in.
     _, height, width = visible.shape
-    covered = visible.view(len(visible), -1)
+    channels, pixels = flat.shape[1], height * width
+    wide = (away * _SOFTENING >= 0.5).nonzero()[:, 0]
+    picture, place, reach = picture[wide], place[wide], (away[wide] * _SOFTENING).clamp_(max=_SOFTEST)
     x, y = place % width, place // width
-    reach = (away * _SOFTENING).clamp_(max=_SOFTEST)
+    planes = picture * (channels * pixels) + torch.arange(channels, device=flat.device)[:, None] * pixels
     for share in (1.0, 0.6, 0.35):
-        here = flat[picture, :, place]
-        total, count = here.clone(), torch.ones_like(away)
+        total, count = flat.take(planes + place), torch.ones_like(reach)
         for turn in range(8):
             angle = (turn + share) * math.pi / 4
             column = (x + (reach * (share * math.cos(angle))).round_().long()).clamp_(0, width - 1)
-            row = (y + (reach * (share * math.sin(angle))).round_().long()).clamp_(0, height - 1)
-            other = row * width + column
-            usable = (~covered[picture, other]).float()
-            total.addcmul_(flat[picture, :, other], usable[:, None])
+            other = (
+                (y + (reach * (share * math.sin(angle))).round_().long()).clamp_(0, height - 1).mul_(width).add_(column)
+            )
+            usable = (~visible.take(picture * pixels + other)).float()
+            total.addcmul_(flat.take(planes + other), usable)
             count += usable
-        flat[picture, :, place] = total.div_(count[:, None])
+        flat.view(-1)[planes + place] = total.div_(count)
 
 
 def fill_inverse_depth(inverse_depth: Tensor, known: Tensor) -> Tensor:

@@ -7,9 +7,17 @@ import numpy as np
 import pytest
 import torch
 
-from framedrift.nodes.core.camera import Camera2D, Camera3D
+from framedrift.nodes.core.camera import Camera2D, Camera3D, pose_delta
 from framedrift.nodes.core.errors import FramedriftError
-from framedrift.nodes.core.warp import WarpedFrames, WarpSettings, motion_matrix, perspective_flip, warp, warp_plane
+from framedrift.nodes.core.warp import (
+    WarpedFrames,
+    WarpSettings,
+    motion_matrix,
+    perspective_flip,
+    warp,
+    warp_pinhole,
+    warp_plane,
+)
 
 PROJECTIONS = ["pinhole", "deforum"]
 SIZES = [(1, 1), (1, 40), (40, 1), (2, 3), (8, 4096)]
@@ -212,3 +220,19 @@ def test_a_projective_motion_that_leaves_nothing():
         warp_plane(picture(), motion_matrix(40, 30) * 0.0)
     with pytest.raises(FramedriftError, match="perspective_flip"):
         perspective_flip(40, 30, 0, 90, 0)
+
+
+def test_what_is_made_up_far_from_the_background_is_soft(scene):
+    """Lines on the wall are mirrored into the hole, and fade on the way to the thing that uncovered it."""
+    first, step = scene.view(np.eye(4)), pose_delta((160, 0, 0), (0, 0, 0))
+    lines = (torch.arange(scene.size[1]) % 6 < 2).float() * 0.6 + 0.2
+    image = torch.where(torch.from_numpy(first.board), 1.0, lines).expand(1, 3, -1, -1)
+    warped = warp_pinhole(image, first.depth, step, scene.fov_deg)
+    row = warped.image[0, 0, 100].numpy()
+    hole = np.flatnonzero(warped.holes[0, 0, 100].numpy()[: scene.size[1] * 3 // 4])
+    # The camera goes right, and the board left: what it uncovers begins at the board and ends at the wall.
+    assert len(hole) > 60
+    at_the_board, at_the_wall = row[hole[3:23]], row[hole[-8:]]
+    assert np.ptp(at_the_wall) > 0.4
+    assert np.ptp(at_the_board) < 0.3 * np.ptp(at_the_wall)
+    assert at_the_board.mean() == pytest.approx(float(lines.mean()), abs=0.06)
