@@ -25,7 +25,10 @@ MOVFLAGS = {"movflags": "use_metadata_tags+faststart"}
 BT709 = 1
 # What the page plays in place of a file that it cannot: no larger than this where FFmpeg reads the file itself.
 PREVIEW_SIDE = 640
+# The block in which a converter writes, in pixels.
 BLOCK = 32
+# How many frames libx265 waits for before one that comes out of order.
+REORDERED = 2
 PREVIEW_OPTIONS = {"preset": "veryfast"}
 
 log = logging.getLogger("framedrift")
@@ -44,6 +47,7 @@ class Film:
         options = MOVFLAGS if known.container in ("mp4", "mov") else {}
         self._job = job
         self._sound = None
+        self._written = 0
         self._container: OutputContainer = av.open(str(path), "w", format=known.container, options=options)
         try:
             texts = job.metadata
@@ -113,12 +117,18 @@ class Film:
         )
         frame.pts, frame.time_base = picture.number, 1 / job.rate
         self._container.mux(self._stream.encode(frame))
+        self._written += 1
         if self._sound:
             self._sound.write(self._container, (picture.number + 1) / job.rate)
 
     def finish(self) -> None:
         """Brings out what the encoders hold, and closes the file."""
-        self._container.mux(self._stream.encode(None))
+        packets = self._stream.encode(None)
+        if self._written <= REORDERED:
+            # libx265 takes the times at which so few are decoded from memory that it never wrote. None is out of order.
+            for packet in packets:
+                packet.dts = packet.pts
+        self._container.mux(packets)
         if self._sound:
             self._sound.finish(self._container)
             self._sound.close()

@@ -162,6 +162,9 @@ class Palette:
         frame = av.VideoFrame.from_ndarray(np.ascontiguousarray(colours), format="rgb24")
         frame.pts, frame.time_base = self._frames, Fraction(1, TICKS)
         self._source.push(frame)
+        # Asking for the palette, which is not there yet, is what makes the filter take the frame and let go of it.
+        if list(pulled(self._sink)):
+            raise FramedriftError("frames: FFmpeg gave a GIF's palette before it had seen all of them.")
         self._frames += 1
 
 

@@ -195,10 +195,11 @@ def test_odd_sizes_are_written(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", FILMS)
-def test_one_frame_is_a_film(tmp_path, name):
+def test_one_or_two_frames_are_a_film(tmp_path, name):
     path = tmp_path / f"a.{FORMATS[name].extension}"
-    encode(bars(1), path, 15, SIZE, format=name)
-    assert len(read(path)) == 1
+    for count in (1, 2, 3):
+        encode(bars(count), path, 15, SIZE, format=name)
+        assert len(read(path)) == count
 
 
 @pytest.mark.parametrize(
