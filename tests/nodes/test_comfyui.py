@@ -93,11 +93,11 @@ def test_a_wrong_value_is_refused_with_its_name(server):
 
 
 def frames_in(server):
-    return sorted((server.base / "output").glob("framedrift/flight_*/frames/*.png"))
+    return sorted((server.base / "output").glob("framedrift/interrupted_*/frames/*.png"))
 
 
 def test_an_interrupted_animation_keeps_its_frames_and_goes_on_with_them(rendering, flight_prompt):
-    flight_prompt["3"]["inputs"] |= {"num_frames": 8, "steps_schedule": "0:(40)"}
+    flight_prompt["3"]["inputs"] |= {"num_frames": 8, "steps_schedule": "0:(40)", "run_name": "interrupted"}
     queued = rendering.submit(flight_prompt)
     end = time.monotonic() + 90
     while len(frames_in(rendering)) < 2 and time.monotonic() < end and not rendering.get(f"/history/{queued}"):

@@ -81,6 +81,7 @@ class _Draft:
     shake: str
     column: int
     said: str
+    clause: int
     directions: list[Item] = field(default_factory=list)
     modifiers: list[Item] = field(default_factory=list)
 
@@ -100,9 +101,11 @@ def parse_direction(text: str) -> Direction:
     if len(text) > MOST_LETTERS:
         raise FramedriftError(f"text: it has {len(text)} letters; at most {MOST_LETTERS} are read. Say it shorter")
     items, unknown = scan(text)
-    phases = []
+    phases: list[tuple[Phrase, ...]] = []
+    verb = ""
     for stretch in _split(items, "then"):
-        phase = _phase(stretch, unknown)
+        phase = _phase(stretch, verb, unknown)
+        verb = next((one.verb for one in reversed(phase) if one.verb), verb)
         if phase:
             _check_together(phase)
             phases.append(phase)
@@ -125,14 +128,14 @@ def _split(items: list[Item], kind: str) -> list[list[Item]]:
     return [part for part in parts if part]
 
 
-def _phase(items: list[Item], unknown: list[Unknown]) -> tuple[Phrase, ...]:
+def _phase(items: list[Item], before: str, unknown: list[Unknown]) -> tuple[Phrase, ...]:
     drafts: list[_Draft] = []
     carried: list[Item] = []
     common: list[Item] = []
-    clauses = _split(items, "join")
+    clauses = _split(_with_verb(items, before), "join")
     for number, clause in enumerate(clauses):
         if any(item.kind in _HEADS for item in clause):
-            drafts += _clause(carried + clause)
+            drafts += _clause(carried + clause, number, drafts)
             carried = []
         elif any(item.kind == "direction" for item in clause):
             carried = _again(drafts, carried + clause, unknown)
@@ -150,9 +153,34 @@ def _phase(items: list[Item], unknown: list[Unknown]) -> tuple[Phrase, ...]:
     if drafts:
         drafts[-1].modifiers += [item for item in carried if item.kind != "direction"]
     unknown += [_missed(item) for item in carried if item.kind == "direction" and not item.soft]
-    # What is said twice happens once.
-    found = [phrase for draft in drafts for phrase in _phrases(draft, common, unknown)]
-    return tuple({(one.kind, one.sign, one.span): one for one in reversed(found)}.values())[::-1]
+    return _once([(draft.clause, phrase) for draft in drafts for phrase in _phrases(draft, common, unknown)])
+
+
+def _once(found: list[tuple[int, Phrase]]) -> tuple[Phrase, ...]:
+    """What is said twice happens once: the same move, or one of the same way in one clause, as "crane shot rising"."""
+    kept: dict[tuple, Phrase] = {}
+    ways: dict[tuple, tuple] = {}
+    for clause, phrase in found:
+        own = (phrase.kind, phrase.sign, phrase.span)
+        way = (clause, KINDS[phrase.kind].axis, phrase.sign) if phrase.moves else own
+        first = own if own in kept else ways.get(way)
+        if first is None:
+            kept[own] = phrase
+            ways[way] = own
+        elif phrase.manner and not kept[first].manner:
+            kept[first] = replace(kept[first], factor=phrase.factor, frequency=phrase.frequency, manner=phrase.manner)
+    return tuple(kept.values())
+
+
+def _with_verb(items: list[Item], before: str) -> list[Item]:
+    """The items of a phase; the verb of the phase before goes on where there is none: "pan left, then right"."""
+    place = next((place for place, item in enumerate(items) if item.kind == "direction" and not item.soft), None)
+    if not before or place is None or any(item.kind in _HEADS for item in items):
+        return items
+    first = items[place]
+    if first.value not in VERBS[before].directions:
+        return items
+    return [*items[:place], Item("verb", before, first.column, first.said), *items[place:]]
 
 
 def _looks_ahead(item: Item, follows: bool) -> bool:
@@ -164,21 +192,21 @@ def _looks_ahead(item: Item, follows: bool) -> bool:
     return item.kind == "power" or (item.kind == "pace" and not item.said.endswith("ly"))
 
 
-def _clause(items: list[Item]) -> list[_Draft]:
+def _clause(items: list[Item], number: int, before: list[_Draft]) -> list[_Draft]:
     """The phrases of words that stand together: what comes before a verb, and adverbs after it, belong to it."""
     drafts: list[_Draft] = []
     waiting: list[Item] = []
-    for number, item in enumerate(items):
+    for place, item in enumerate(items):
         if item.kind in _HEADS:
             shake = "static" if item.kind == "still" else item.value if item.kind == "shake" else ""
-            draft = _Draft("" if shake else item.value, shake, item.column, item.said)
-            later_verb = any(other.kind == "verb" for other in items[number + 1 :])
+            draft = _Draft("" if shake else item.value, shake, item.column, item.said, number)
+            later_verb = any(other.kind == "verb" for other in items[place + 1 :])
             held = [old for old in waiting if shake and later_verb and not _about_shake(old)]
             for old in waiting:
                 if old not in held:
                     (draft.directions if old.kind == "direction" else draft.modifiers).append(old)
             waiting = held
-            if not _absorbed(drafts, draft):
+            if not _absorbed(drafts or [one for one in before if one.shake and draft.shake == "any"], draft):
                 drafts.append(draft)
         elif item.kind == "direction" and drafts and drafts[-1].verb:
             drafts[-1].directions.append(item)
@@ -228,7 +256,7 @@ def _again(drafts: list[_Draft], clause: list[Item], unknown: list[Unknown]) -> 
         others = [item for item in clause if item.kind != "direction"]
         if not any(item.kind == "pace" for item in others):
             others += [item for item in last.modifiers if item.kind in ("pace", "power", "easing")]
-        drafts.append(_Draft(last.verb, "", fitting[0].column, last.said, fitting, others))
+        drafts.append(_Draft(last.verb, "", fitting[0].column, last.said, -len(drafts), fitting, others))
     return []
 
 

@@ -171,12 +171,15 @@ DIRECTIONS: dict[str, str] = {
 
 # adverb for the text for video models: (factor, the words). 1 is normal.
 PACES: dict[str, tuple[float, str]] = {
-    "slowly": (0.5, "slow, slowly, gradual, gradually, leisurely, unhurried, lazy, lazily, calm, calmly"),
+    "slowly": (
+        0.5,
+        "slow, slowly, slower, half speed, gradual, gradually, leisurely, unhurried, lazy, lazily, calm, calmly",
+    ),
     "gently": (0.6, "gentle, gently, soft, softly"),
     "subtly": (0.4, "subtle, subtly, faint, faintly"),
     "slightly": (0.4, "slight, slightly, small, little, minor, minimal, light, lightly, mild, mildly, tiny, bit"),
     "moderately": (1.0, "medium, moderate, moderately, normal, normally"),
-    "quickly": (1.75, "fast, quick, quickly, rapid, rapidly, swift, swiftly, brisk, briskly, speedy"),
+    "quickly": (1.75, "fast, faster, quick, quickly, rapid, rapidly, swift, swiftly, brisk, briskly, speedy"),
     "strongly": (1.75, "strong, strongly, heavy, heavily, big, large, dramatic, dramatically, intense, intensely"),
     "violently": (2.5, "violent, violently, aggressive, aggressively, extreme, wild, wildly, frantic, frantically"),
     "abruptly": (3.0, "sudden, suddenly, abrupt, abruptly, snap, snappy"),
@@ -190,10 +193,10 @@ POWERS: dict[str, tuple[float, str]] = {
 }
 
 EASINGS: dict[str, str] = {
-    "ease_in_out": "smooth, smoothly, eased, ease in and out, ease in out, fluid, fluidly, cinematic, graceful",
+    "ease_in_out": "smooth, smoothly, eased, ease in and out, ease in out, fluid, cinematic, graceful",
     "linear": "linear, linearly, constant, constantly, steady, steadily, uniform, even, evenly, constant speed",
-    "ease_in": "accelerate, accelerating, ease in, easing in, speeding up, ramping up, picking up speed",
-    "ease_out": "decelerate, decelerating, ease out, easing out, slowing down, ramping down, slowing to a stop",
+    "ease_in": "accelerate, accelerating, ease in, easing in, speeding up, speed up, ramping up, picking up speed",
+    "ease_out": "decelerate, decelerating, ease out, easing out, slowing down, slow down, ramping down",
 }
 
 THEN = (

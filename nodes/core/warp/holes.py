@@ -57,7 +57,9 @@ def march(visible: Tensor, forward: Reprojection) -> tuple[Tensor, Tensor]:
     return hidden[found], behind[found]
 
 
-def uncover(image: Tensor, inverse_depth: Tensor, visible: Tensor, hidden: Tensor, behind: Tensor) -> Tensor:
+def uncover(
+    image: Tensor, inverse_depth: Tensor, visible: Tensor, hidden: Tensor, behind: Tensor, inside: Tensor
+) -> Tensor:
     """Writes the background into holes, mirrored at their edge where there is room for it, and returns the image.
 
     Args:
@@ -66,6 +68,7 @@ def uncover(image: Tensor, inverse_depth: Tensor, visible: Tensor, hidden: Tenso
         visible: (B, h, w) bool.
         hidden: (N,) pixel numbers, from `march`.
         behind: (N,) pixel numbers, from `march`.
+        inside: (N,) bool, whether a hole's place lies in the source's frame: there thin lines are softened.
     """
     if not len(hidden):
         return image
@@ -73,8 +76,8 @@ def uncover(image: Tensor, inverse_depth: Tensor, visible: Tensor, hidden: Tenso
     start = hidden - hidden % (height * width)
     x = 2 * (behind % width) - hidden % width
     y = 2 * ((behind - start) // width) - (hidden - start) // width
-    inside = (x >= 0) & (x < width) & (y >= 0) & (y < height)
-    mirrored = torch.where(inside, start + y * width + x, behind)
+    there = (x >= 0) & (x < width) & (y >= 0) & (y < height)
+    mirrored = torch.where(there, start + y * width + x, behind)
     depth = inverse_depth.flatten()
     fits = visible.flatten()[mirrored] & (depth[mirrored] <= _NEARER * depth[behind])
     taken = torch.where(fits, mirrored, behind)
@@ -82,7 +85,9 @@ def uncover(image: Tensor, inverse_depth: Tensor, visible: Tensor, hidden: Tenso
     picture, place = hidden // (height * width), hidden % (height * width)
     flat[picture, :, place] = flat[picture, :, taken % (height * width)]
     away = ((x - place % width).square() + (y - place // width).square()).float().sqrt_().mul_(0.5)
-    _soften(flat, picture, place, away, visible)
+    wide = (inside & (away * _SOFTENING >= 0.5)).nonzero()[:, 0]
+    if len(wide):
+        _soften(flat, picture[wide], place[wide], away[wide], visible)
     return image
 
 
@@ -92,8 +97,7 @@ def _soften(flat: Tensor, picture: Tensor, place: Tensor, away: Tensor, visible:
     # of what is seen, so that nothing of the thing before it comes in.
     _, height, width = visible.shape
     channels, pixels = flat.shape[1], height * width
-    wide = (away * _SOFTENING >= 0.5).nonzero()[:, 0]
-    picture, place, reach = picture[wide], place[wide], (away[wide] * _SOFTENING).clamp_(max=_SOFTEST)
+    reach = (away * _SOFTENING).clamp_(max=_SOFTEST)
     x, y = place % width, place // width
     planes = picture * (channels * pixels) + torch.arange(channels, device=flat.device)[:, None] * pixels
     for share in (1.0, 0.6, 0.35):
@@ -101,9 +105,8 @@ def _soften(flat: Tensor, picture: Tensor, place: Tensor, away: Tensor, visible:
         for turn in range(8):
             angle = (turn + share) * math.pi / 4
             column = (x + (reach * (share * math.cos(angle))).round_().long()).clamp_(0, width - 1)
-            other = (
-                (y + (reach * (share * math.sin(angle))).round_().long()).clamp_(0, height - 1).mul_(width).add_(column)
-            )
+            row = (y + (reach * (share * math.sin(angle))).round_().long()).clamp_(0, height - 1)
+            other = row.mul_(width).add_(column)
             usable = (~visible.take(picture * pixels + other)).float()
             total.addcmul_(flat.take(planes + other), usable)
             count += usable

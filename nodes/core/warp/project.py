@@ -83,7 +83,8 @@ def warp_pinhole(
     uncovered.view(-1)[hidden] = True
     target = fill_inverse_depth(target, visible | uncovered)
     dx, dy, scale = back(target)
-    moved = uncover(sample(image, dx, dy, sampling, border), target, visible, hidden, behind)
+    _, inside = _looked_at(hidden, dx, dy)
+    moved = uncover(sample(image, dx, dy, sampling, border), target, visible, hidden, behind, inside)
     holes = ~visible
     if border in ("wrap", "reflect"):
         holes &= uncovered | ~back.outside(dx, dy)

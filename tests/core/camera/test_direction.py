@@ -102,6 +102,9 @@ def test_words_that_mean_the_same(meaning, texts):
         ("push in before panning left", [[("push", 1)], [("pan", -1)]]),
         ("Push in. Pan left.\nZoom out.", [[("push", 1), ("pan", -1), ("zoom", -1)]]),
         ("push in, push in", [[("push", 1)]]),
+        ("Pan Left, then right", [[("pan", -1)], [("pan", 1)]]),
+        ("crane shot rising up", [[("crane", 1)]]),
+        ("dolly push in", [[("push", 1)]]),
         ("; then , then push in;;", [[("push", 1)]]),
         ("static, handheld", [[("static", 1), ("handheld", 1)]]),
         ("push in, then hold", [[("push", 1)], [("static", 1)]]),
@@ -131,6 +134,10 @@ def test_pace(text, factor):
 def test_words_beside_a_shake_are_the_shakes():
     slight, push = parse_direction("slight handheld push in").phases[0]
     assert (slight.kind, slight.factor, push.kind, push.factor) == ("handheld", 0.4, "push", 1)
+    (sway,) = parse_direction("Handheld camera with a subtle sway").phases[0]
+    assert (sway.kind, sway.factor) == ("handheld", 0.4)
+    (rising,) = parse_direction("crane shot slowly rising").phases[0]
+    assert (rising.kind, rising.factor) == ("crane", 0.5)
     (slow,) = parse_direction("slow, strong shake").phases[0]
     assert (slow.factor, slow.frequency) == (1.75, 0.5)
 
@@ -420,7 +427,7 @@ def test_no_word_has_two_meanings():
     assert not lost
     for pace, (_, listed) in words.PACES.items():
         for word in words.words_of(listed):
-            assert words.TERMS[(word,)].kind in ("pace", "power"), (word, pace)
+            assert words.TERMS[tuple(word.split())].kind in ("pace", "power"), (word, pace)
 
 
 def vocabulary_tables():
