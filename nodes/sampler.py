@@ -10,7 +10,7 @@ import torch
 from . import host, sockets
 from .core.errors import FramedriftError
 from .host import io
-from .warp import bad_range, projection_inputs, warp_settings
+from .projection import bad_range, projection_inputs, warp_settings
 
 SEED_BEHAVIORS = ["iter", "fixed", "ladder", "alternate", "random", "schedule"]
 COHERENCES = {"none": "none", "LAB to frame 0": "lab"}
