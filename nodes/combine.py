@@ -9,7 +9,7 @@ import torch
 from . import host, sockets
 from .camera_view import camera_output
 from .host import io
-from .warp import bad_range
+from .projection import bad_range, range_inputs
 
 # What the page shows, and what core calls it.
 _WAYS = {"ride along": "ride", "add steps": "steps", "one after another": "then"}
@@ -197,24 +197,10 @@ def _look_inputs() -> list:
             tooltip="How far away the thing is, in scene units, where no depth is linked. A warp without depth has "
             "everything at near.",
         ),
-        io.Float.Input(
-            "near",
-            default=1.0,
-            min=0.01,
-            max=1000.0,
-            step=0.01,
-            round=0.001,
-            tooltip="Distance of white in the depth picture, in scene units. It must be the near that the camera's "
-            "pictures are warped with, or the thing drifts.",
-        ),
-        io.Float.Input(
-            "far",
-            default=50.0,
-            min=0.02,
-            max=100_000.0,
-            step=0.1,
-            round=0.001,
-            tooltip="Distance of black in the depth picture, in scene units, above near; likewise the warp's own.",
+        *range_inputs(
+            "Distance of white in the depth picture, in scene units. It must be the near that the camera's pictures "
+            "are warped with, or the thing drifts.",
+            "Distance of black in the depth picture, in scene units, above near; likewise the warp's own.",
         ),
         io.Float.Input(
             "strength",

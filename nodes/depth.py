@@ -9,7 +9,7 @@ from .core.depth import KINDS, OUTPUTS, SyntheticDepth, download_model, find_mod
 from .core.depth.files import check_name, is_hub_id
 from .core.errors import FramedriftError
 from .host import io
-from .warp import bad_range
+from .projection import bad_range, range_inputs
 
 # Where a download goes, and where else people keep such models.
 _HOME = "depth_estimation"
@@ -145,27 +145,11 @@ class EstimateDepth(io.ComfyNode):
                     tooltip="The camera that made the clip, where it was one of this pack's: each frame is then fitted "
                     "to the one before as that camera sees it. Frames of an animation bring their own.",
                 ),
-                io.Float.Input(
-                    "near",
-                    default=1.0,
-                    min=0.01,
-                    max=1000.0,
-                    step=0.01,
-                    round=0.001,
+                *range_inputs(
+                    "Distance of what is white, in scene units: 200 Deforum units are 1. Only with camera.",
+                    "Distance of what is black, in scene units; above near. Only with camera.",
                     optional=True,
                     advanced=True,
-                    tooltip="Distance of what is white, in scene units: 200 Deforum units are 1. Only with camera.",
-                ),
-                io.Float.Input(
-                    "far",
-                    default=50.0,
-                    min=0.02,
-                    max=100_000.0,
-                    step=0.1,
-                    round=0.001,
-                    optional=True,
-                    advanced=True,
-                    tooltip="Distance of what is black, in scene units; above near. Only with camera.",
                 ),
             ],
             outputs=[

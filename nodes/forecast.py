@@ -3,7 +3,7 @@
 from . import host, sockets
 from .core.errors import FramedriftError
 from .host import io, ui
-from .warp import bad_range, disparity_input, projection_inputs, warp_settings
+from .projection import bad_range, depth_input, disparity_input, projection_inputs, warp_settings
 
 
 class CameraPreview(io.ComfyNode):
@@ -45,13 +45,7 @@ class CameraPreview(io.ComfyNode):
                     tooltip="The preview's longer side in pixels. Larger shows more and takes longer; what is measured "
                     "stays about the same.",
                 ),
-                io.MultiType.Input(
-                    "depth",
-                    types=[io.Image, io.Mask],
-                    optional=True,
-                    tooltip="How near everything in the first frame is, white nearest; of any size, but of the image's "
-                    "shape. Without it the scene is flat, at near. Without effect for a 2D camera.",
-                ),
+                depth_input("How near everything in the first frame is, white nearest."),
                 *projection_inputs(advanced=True),
             ],
             outputs=[

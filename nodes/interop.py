@@ -5,15 +5,13 @@ from __future__ import annotations
 import hashlib
 import json
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 from . import host, sockets
 from .core.errors import FramedriftError
+from .files import source_text
 from .host import io, ui
 
-#: Largest file that is read, in bytes: a Parseq manifest of twenty thousand frames.
-MAX_BYTES = 128 * 1024 * 1024
 _KIND_HINT = "a Deforum settings file, a Parseq manifest, FizzNodes prompts or an Astria block"
 
 
@@ -75,7 +73,7 @@ class ImportAnimation(io.ComfyNode):
         if kwargs.get("file") is None or kwargs.get("text") is None:
             return True
         try:
-            _imported(source_text(kwargs["file"], kwargs["text"]))
+            _imported(source_text(kwargs["file"], kwargs["text"], _KIND_HINT))
         except FramedriftError as error:
             return str(error)
         return True
@@ -84,7 +82,7 @@ class ImportAnimation(io.ComfyNode):
     def fingerprint_inputs(cls, file="", text="", **kwargs):
         """Changes with the file, so that an edited one is read again."""
         try:
-            said = source_text(file or "", text or "")
+            said = source_text(file or "", text or "", _KIND_HINT)
         except FramedriftError as error:
             said = str(error)
         return hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()
@@ -94,7 +92,7 @@ class ImportAnimation(io.ComfyNode):
         """Reads the animation and hands out its parts."""
         from .prompt import Prompts
 
-        found = _imported(source_text(file, text))
+        found = _imported(source_text(file, text, _KIND_HINT))
         prompts = Prompts(clip, found.prompts, found.blend, found.overlap)
         height, width = found.size
         report = str(found.report)
@@ -169,50 +167,6 @@ class ExportAnimation(io.ComfyNode):
             texts.append(text)
         shown = {"text": tuple(result.filename for result in results), "files": results}
         return io.NodeOutput(*texts, ui=shown)
-
-
-def source_text(file: str, text: str) -> str:
-    """The text of the file in the input folder, or the pasted one; FramedriftError where not exactly one is given."""
-    if not isinstance(file, str) or not isinstance(text, str):
-        raise FramedriftError("file and text must be texts.")
-    if not file.strip():
-        if not text.strip():
-            raise FramedriftError(
-                f"file and text are both empty: name a file in the input folder, or paste {_KIND_HINT}."
-            )
-        return text
-    if text.strip():
-        raise FramedriftError(f"file is {file!r} and text is filled in too: empty one of them.")
-    return read_text(input_file(file))
-
-
-def input_file(name: str) -> Path:
-    """The file of this name in the input folder. Raises FramedriftError where it leads out of it, or is none."""
-    root = host.input_directory().resolve()
-    try:
-        path = (root / name.strip()).resolve()
-        inside = path.is_relative_to(root)
-        there = inside and path.is_file()
-    except (OSError, ValueError) as error:
-        raise FramedriftError(f"file is {name[:80]!r}, which is no file's name.") from error
-    if not inside:
-        raise FramedriftError(f"file is {name[:80]!r}, and must lie in the input folder.")
-    if not there:
-        raise FramedriftError(f"file is {name[:80]!r}, and the input folder holds no file of this name.")
-    return path
-
-
-def read_text(path: Path) -> str:
-    """A text file of at most MAX_BYTES, in UTF-8 or UTF-16 with its mark."""
-    size = path.stat().st_size
-    if size > MAX_BYTES:
-        raise FramedriftError(f"file {path.name} is {size // 2**20} MB; {MAX_BYTES // 2**20} MB is the most.")
-    data = path.read_bytes()
-    encoding = "utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig"
-    try:
-        return data.decode(encoding)
-    except UnicodeDecodeError as error:
-        raise FramedriftError(f"file {path.name} is no text: byte {error.start} is not UTF-8.") from error
 
 
 @lru_cache(maxsize=2)

@@ -11,7 +11,7 @@ import torch
 from . import host, sockets
 from .core.errors import FramedriftError
 from .host import io
-from .warp import bad_range, projection_inputs, warp_settings
+from .projection import bad_range, projection_inputs, warp_settings
 
 log = logging.getLogger("framedrift")
 

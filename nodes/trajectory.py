@@ -10,8 +10,8 @@ from typing import Any
 from . import host, sockets
 from .camera_view import camera_output
 from .core.errors import FramedriftError
+from .files import source_text
 from .host import io
-from .interop import input_file, read_text
 
 log = logging.getLogger("framedrift")
 
@@ -98,7 +98,7 @@ class CameraFromFile(io.ComfyNode):
         if any(kwargs.get(name) is None for name in ("file", "text", "format")):
             return True
         try:
-            _read(_given(kwargs["file"], kwargs["text"]), kwargs["format"])
+            _read(source_text(kwargs["file"], kwargs["text"], _FORMATS), kwargs["format"])
         except FramedriftError as error:
             return str(error)
         return True
@@ -107,7 +107,7 @@ class CameraFromFile(io.ComfyNode):
     def fingerprint_inputs(cls, file="", text="", **kwargs):
         """Changes with the file, so that an edited one is read again."""
         try:
-            said = _given(file or "", text or "")
+            said = source_text(file or "", text or "", _FORMATS)
         except FramedriftError as error:
             said = str(error)
         digest = hashlib.sha256(said.encode("utf-8", "surrogatepass")).hexdigest()
@@ -120,7 +120,7 @@ class CameraFromFile(io.ComfyNode):
 
         from .core.camera.trajectory import Trajectory
 
-        found = _read(_given(file, text), format)
+        found = _read(source_text(file, text, _FORMATS), format)
         for warning in found.warnings:
             log.warning("%s", warning)
         fov_deg = found.fov_deg
@@ -195,19 +195,6 @@ class CameraToFile(io.ComfyNode):
         with readable_errors(f"write {path.name}", path.parent, len(text)):
             write_atomic(path, text.encode())
         return io.NodeOutput(text, str(path), ui={"text": (saved.filename,), "files": [saved]})
-
-
-def _given(file: Any, text: Any) -> str:
-    """The text of the file, or the pasted one; FramedriftError where not exactly one is given."""
-    if not isinstance(file, str) or not isinstance(text, str):
-        raise FramedriftError("file and text must be texts.")
-    if file.strip() and text.strip():
-        raise FramedriftError(f"file is {file[:80]!r} and text is filled in too: empty one of them.")
-    if file.strip():
-        return read_text(input_file(file))
-    if not text.strip():
-        raise FramedriftError(f"file and text are both empty: name a file in the input folder, or paste {_FORMATS}.")
-    return text
 
 
 @lru_cache(maxsize=2)

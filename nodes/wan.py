@@ -5,7 +5,7 @@ from typing import Any
 from . import host, sockets
 from .core.errors import FramedriftError
 from .host import io
-from .warp import bad_range, disparity_input, projection_inputs, warp_settings
+from .projection import bad_range, depth_input, disparity_input, projection_inputs, warp_settings
 
 # The largest tensor that is made at once.
 _MOST_BYTES = 16 * 2**30
@@ -114,13 +114,7 @@ class CameraToVACE(io.ComfyNode):
                     tooltip="By how many pixels the masks are larger than what is uncovered, so that the frayed edges "
                     "of things are made anew.",
                 ),
-                io.MultiType.Input(
-                    "depth",
-                    types=[io.Image, io.Mask],
-                    optional=True,
-                    tooltip="How near everything in the image is, white nearest. Of any size, but of the image's "
-                    "shape. Without it the scene is flat, at near. Without effect for a 2D camera.",
-                ),
+                depth_input("How near everything in the image is, white nearest."),
                 *projection_inputs(advanced=True),
             ],
             outputs=[

@@ -5,9 +5,8 @@ import torch
 from . import host, sockets
 from .core.errors import FramedriftError
 from .host import io
+from .projection import bad_range, depth_input, disparity_input, projection_inputs, warp_settings
 
-# Depth models work at sizes of their own, so that a picture's shape comes back rounded.
-_SAME_SHAPE = 0.03
 # The largest batch of images and masks that is made at once.
 _MOST_BYTES = 16 * 2**30
 
@@ -121,6 +120,9 @@ def _batch(image, track, source: int, targets: range, depth, settings) -> tuple[
     return images, holes
 
 
+_DEPTH = "How near everything is, white nearest: one picture, or one for each image."
+
+
 def _inputs() -> list:
     return [
         io.Image.Input("image", tooltip="The picture as it is at from_frame."),
@@ -135,7 +137,7 @@ def _inputs() -> list:
             tooltip="Frame that the image shows. -1 is the one before `frame`. It may lie after it too.",
         ),
         *_animation_inputs(max=1_000_000),
-        _depth_input(),
+        depth_input(_DEPTH),
         *projection_inputs(),
         io.Int.Input(
             "count",
@@ -155,7 +157,7 @@ def _clip_inputs() -> list:
         io.Image.Input("image", tooltip="The picture, as it is at frame 0."),
         _camera_input(),
         *_animation_inputs(),
-        _depth_input(),
+        depth_input(_DEPTH),
         *projection_inputs(),
     ]
 
@@ -172,83 +174,6 @@ def _animation_inputs(**length) -> list:
         host.fps_input("Frames per second of the animation, for schedule keys in seconds.", round=0.001),
         host.seed_input("What schedules see as s. The warp itself draws no random numbers.", advanced=True),
     ]
-
-
-def _depth_input():
-    return io.MultiType.Input(
-        "depth",
-        types=[io.Image, io.Mask],
-        optional=True,
-        tooltip="How near everything is, white nearest: one picture, or one for each image. Of any size, but of "
-        "the image's shape. Without it the scene is flat, at near. Without effect for a 2D camera.",
-    )
-
-
-def projection_inputs(advanced: bool | None = None) -> list:
-    """The inputs of every node that moves pictures: what `warp_settings` reads."""
-    return [
-        io.Combo.Input(
-            "projection",
-            options=["pinhole", "deforum"],
-            default="pinhole",
-            advanced=advanced,
-            tooltip="How a 3D camera moves the picture: pinhole hides and uncovers as a lens does, deforum warps "
-            "exactly as classic Deforum did.",
-        ),
-        io.Float.Input(
-            "near",
-            default=1.0,
-            min=0.01,
-            max=1000.0,
-            step=0.01,
-            round=0.001,
-            advanced=advanced,
-            tooltip="Distance of the nearest things (white in a depth picture), in scene units: 200 Deforum units are "
-            "1. Pinhole only.",
-        ),
-        io.Float.Input(
-            "far",
-            default=50.0,
-            min=0.02,
-            max=100_000.0,
-            step=0.1,
-            round=0.001,
-            advanced=advanced,
-            tooltip="Distance of the farthest things (black in a depth picture), in scene units; above near. Pinhole "
-            "only.",
-        ),
-        io.Combo.Input(
-            "border",
-            options=["replicate", "wrap", "reflect", "zeros"],
-            default="replicate",
-            advanced=advanced,
-            tooltip="What lies outside the picture: its edge, its other side, its mirror image, or black. With wrap "
-            "and reflect what comes from there is no hole.",
-        ),
-        io.Combo.Input(
-            "sampling_mode",
-            options=["bicubic", "bilinear", "nearest"],
-            default="bicubic",
-            advanced=advanced,
-            tooltip="How moved pixels are interpolated; bicubic keeps most detail.",
-        ),
-    ]
-
-
-def warp_settings(inputs: dict):
-    """What `projection_inputs` were set to, for core."""
-    from .core.warp import WarpSettings
-
-    names = ("projection", "near", "far", "border", "sampling_mode")
-    return WarpSettings(*(inputs[name] for name in names))
-
-
-def bad_range(given: dict) -> str | None:
-    """What is wrong with near and far, in a sentence."""
-    near, far = given.get("near"), given.get("far")
-    if near is not None and far is not None and near >= far:
-        return f"near is {near:g} and far {far:g}: near must be below far."
-    return None
 
 
 def _source(frame: int, from_frame: int) -> int:
@@ -275,36 +200,6 @@ def _bad_frames(given: dict) -> str | None:
             f"0 to {length - 1}. Raise num_frames, or set count to 0 for all that there are."
         )
     return None
-
-
-def disparity_input(depth: torch.Tensor | None, image: torch.Tensor) -> torch.Tensor | None:
-    """An IMAGE (B, H, W, C) or MASK (B, H, W) of depth as core's (B, 1, H, W).
-
-    Raises:
-        FramedriftError: it does not fit the image (B, C, H, W), or holds values that are no numbers.
-    """
-    if depth is None:
-        return None
-    values = depth[..., :3].mean(-1) if depth.ndim == 4 else depth
-    if values.ndim == 2:
-        values = values[None]
-    (count, h, w), (batch, _, height, width) = values.shape, image.shape
-    if count not in (1, batch):
-        raise FramedriftError(f"depth: {count} pictures for {batch} images; give one, or one for each image.")
-    if abs(w * height - h * width) > _SAME_SHAPE * max(w * height, h * width):
-        raise FramedriftError(
-            f"depth: it is {w}x{h}, of another shape than the image's {width}x{height}. Take the depth of this image, "
-            "or crop it as the image was cropped."
-        )
-    values = values.float()
-    bad = ~torch.isfinite(values)
-    if bad.any():
-        number, row, column = (int(place) for place in bad.nonzero()[0])
-        raise FramedriftError(
-            f"depth: {int(bad.sum())} of {bad.numel()} pixels are no finite numbers, the first at x {column}, y {row} "
-            f"of picture {number}. A model that ran out of its number format gives such: try it in full precision."
-        )
-    return values[:, None]
 
 
 NODES = [DepthWarp, ImageToClip]

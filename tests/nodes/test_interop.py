@@ -7,10 +7,11 @@ import pytest
 
 from framedrift.nodes.core.errors import FramedriftError
 from framedrift.nodes.core.interop import import_animation, sampler_settings
+from framedrift.nodes.files import input_file, source_text
 from framedrift.nodes.headless import folders
 from framedrift.nodes.headless.prompt import PromptError
 from framedrift.nodes.headless.runner import NodeError, node_classes, run_prompt
-from framedrift.nodes.interop import ImportAnimation, input_file, source_text
+from framedrift.nodes.interop import ImportAnimation
 from framedrift.nodes.sampler import FrameFeedbackSampler, with_settings
 
 DATA = Path(__file__).resolve().parents[1] / "core" / "interop" / "data"
@@ -106,16 +107,16 @@ def test_a_link_out_of_the_input_folder_is_not_followed(tmp_path):
 
 def test_one_of_file_and_text_is_wanted():
     with pytest.raises(FramedriftError, match="both empty"):
-        source_text("", " ")
+        source_text("", " ", "settings")
     with pytest.raises(FramedriftError, match="empty one of them"):
-        source_text("a.txt", "seed=1")
+        source_text("a.txt", "seed=1", "settings")
 
 
 def test_a_picture_is_no_settings_file(tmp_path):
     folder = places(tmp_path)
     (folder.input / "a.png").write_bytes(b"\x89PNG\r\n\x1a\n\xff\xff")
     with folders.using(folder), pytest.raises(FramedriftError, match="not UTF-8"):
-        source_text("a.png", "")
+        source_text("a.png", "", "settings")
 
 
 @pytest.mark.parametrize(
