@@ -6,10 +6,10 @@ from typing import Any
 
 from . import host, sockets
 from .core.errors import FramedriftError
+from .files import input_file
 from .host import io
-from .interop import input_file
+from .projection import bad_range, projection_inputs, warp_settings
 from .video import frames_input
-from .warp import bad_range, projection_inputs, warp_settings
 
 _FITS = ["crop", "pad", "stretch"]
 _BETWEENS = ["tween", "nearest"]
