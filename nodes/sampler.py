@@ -286,8 +286,8 @@ def _inputs() -> list:
             "video_input",
             types=[sockets.Frames, io.Image, io.Video],
             optional=True,
-            tooltip="A clip whose frames the diffused ones start from (Deforum's Video Input): at the animation's rate, "
-            "cropped to its size. The animation is no longer than the clip.",
+            tooltip="A clip whose frames the diffused ones start from (Deforum's Video Input): at the animation's "
+            "rate, cropped to its size. The animation is no longer than the clip.",
         ),
         io.Float.Input(
             "video_mix",
@@ -298,8 +298,8 @@ def _inputs() -> list:
             round=0.001,
             optional=True,
             advanced=True,
-            tooltip="How much of video_input a frame starts from: 1 is the clip alone (leave the camera unlinked then), "
-            "less keeps the rest of the frame before, which calms flicker.",
+            tooltip="How much of video_input a frame starts from: 1 is the clip alone (leave the camera unlinked "
+            "then), less keeps the rest of the frame before, which calms flicker.",
         ),
     ]
 
