@@ -361,7 +361,8 @@ def test_a_clip_is_stylised_and_its_length_counts(tmp_path):
     made["clip"] = {
         "class_type": "FramedriftLoadVideoFrames",
         "inputs": {
-            "file": "clip.mp4", "start": 0, "end": -1, "every_nth": 1, "fps": 0.0, "width": 0, "height": 0, "fit": "crop",
+            "file": "clip.mp4", "start": 0, "end": -1, "every_nth": 1, "fps": 0.0,
+            "width": 0, "height": 0, "fit": "crop",
         },
     }  # fmt: skip
     for name in ("camera", "depth_model"):
