@@ -80,6 +80,7 @@ class TweenedFrames(Frames):
         self.indices = tuple(range(source.num_frames))
         self.track = source.track
         self.settings = source.settings
+        self._warping = _for_one_warp(source.settings or WarpSettings())
         self.cuts = source.cuts
         self._source = source
         self._blend: Blend = blend
@@ -157,7 +158,7 @@ class TweenedFrames(Frames):
         there = sample(origin, dx, dy, "bilinear", "replicate")
         height, width = picture.shape[-2:]
         x, y = (there[:, 0] - place[:, 0]) * width, (there[:, 1] - place[:, 1]) * height
-        read = sample(picture, x, y, (self.settings or WarpSettings()).sampling, "replicate") * there[:, 2:]
+        read = sample(picture, x, y, self._warping.sampling, "replicate") * there[:, 2:]
         moves = shift.abs().amax(1, keepdim=True) > _STILL_PX
         holes = sample(warped.holes, dx, dy, "nearest", "replicate")
         return _Side(torch.where(moves, read, image), torch.where(moves, holes, warped.holes))
@@ -168,9 +169,7 @@ class TweenedFrames(Frames):
         disparity = self._disparity(neighbour)
         if disparity is not None:
             disparity = disparity.to(self._device)[None, None]
-        settings = self.settings or WarpSettings()
-        if sampling:
-            settings = replace(settings, sampling=sampling)
+        settings = replace(self._warping, sampling=sampling) if sampling else self._warping
         return warp(picture, self._track, neighbour, frame, disparity, settings)
 
     def _shift(self, before: int, after: int, frame: int) -> torch.Tensor:
@@ -199,6 +198,14 @@ class TweenedFrames(Frames):
             _make_room(self._disparities)
             self._disparities[frame] = self._source.disparity(self._items[frame])
         return _freshly_used(self._disparities, frame)
+
+
+def _for_one_warp(settings: WarpSettings) -> WarpSettings:
+    """The settings of a run for pictures that are warped once, where the sharpest interpolation costs nothing.
+
+    Bicubic is what a chain of warps bears; who asks for less gets it.
+    """
+    return replace(settings, sampling="spline") if settings.sampling == "bicubic" else settings
 
 
 def _make_room(held: dict) -> None:

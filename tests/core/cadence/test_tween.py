@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -11,10 +13,17 @@ from framedrift.nodes.core.video.frames import BatchFrames
 from framedrift.nodes.core.warp import WarpSettings, warp
 
 SETTINGS = WarpSettings(near=1.0, far=50.0)
+# What is warped once is read by splines.
+ONCE = replace(SETTINGS, sampling="spline")
 MOTIONS = {
     "sideways": {"translation": (0.04, 0.0, 0.0)},
     "dolly in": {"translation": (0.01, 0.0, 0.08)},
     "out, turning": {"translation": (0.0, 0.0, -0.08), "yaw_deg": 0.5},
+}
+MORE_MOTIONS = {
+    "crane": {"translation": (0.0, -0.04, 0.0), "yaw_deg": 0.4},
+    "roll": {"roll_deg": 1.0},
+    "in, rolling": {"translation": (0.0, 0.0, 0.06), "roll_deg": 1.0},
 }
 
 
@@ -65,7 +74,7 @@ def moved(source, item, frame, scene=None):
     """One single warp, or, with the scene, one step at a time with the true depth of every frame."""
     start = source.indices[item]
     if scene is None:
-        return warp(core(source[item]), source.track, start, frame, source.disparity(item)[None, None], SETTINGS)
+        return warp(core(source[item]), source.track, start, frame, source.disparity(item)[None, None], ONCE)
     image, way = core(source[item]), 1 if frame > start else -1
     for at in range(start, frame, way):
         image = warp(image, source.track, at, at + way, scene.disparity(at)[None, None], SETTINGS).image
@@ -99,9 +108,11 @@ def test_every_frame_is_there_and_diffused_ones_are_unchanged(make_scene):
         frames[10]
 
 
-def test_the_error_is_at_most_half_that_of_blending_two_step_by_step_warps(motion, make_scene):
+@pytest.mark.parametrize("size", [(120, 160), (240, 320)], ids=["small", "larger"])
+@pytest.mark.parametrize("motion", [*MOTIONS, *MORE_MOTIONS], ids=lambda name: name.replace(" ", "-"))
+def test_the_error_is_at_most_half_that_of_blending_two_step_by_step_warps(motion, size, make_scene):
     """The chains are given the true depth of every frame, which nobody has."""
-    moving = make_scene(**MOTIONS[motion], num_frames=5, size=(240, 320))
+    moving = make_scene(**{**MOTIONS, **MORE_MOTIONS}[motion], num_frames=5, size=size)
     source = shot(moving)
     frames = TweenedFrames(source)
     once, stepwise = [], []
@@ -228,7 +239,7 @@ def test_without_a_camera_pictures_dissolve():
 
 def test_without_depth_the_picture_moves_as_a_plane(make_scene):
     source = shot(make_scene(translation=(0.02, 0, 0), num_frames=5), depth=False, cuts=[4])
-    expected = warp(core(source[0]), source.track, 0, 2, None, SETTINGS).image
+    expected = warp(core(source[0]), source.track, 0, 2, None, ONCE).image
     assert torch.equal(core(TweenedFrames(source)[2]), expected.clamp(0, 1))
 
 
