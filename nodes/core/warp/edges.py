@@ -12,6 +12,9 @@ _STEEP = 0.1
 _BENT = 0.05
 # How much of what depth changes within two pixels must change within one, for an edge to lie there.
 _WHOLE = 0.75
+# A slope that falls to this share of its steepest is level again.
+_LEVEL = 0.5
+_AT_ONCE = 1 << 17
 
 
 def harden(inverse_depth: Tensor, apart: float = 0.0, rounds: int = 4) -> Tensor:
@@ -23,11 +26,12 @@ def harden(inverse_depth: Tensor, apart: float = 0.0, rounds: int = 4) -> Tensor
     thing and the background that it uncovers. Inverse depths closer than `apart` are no edge.
     """
     _, height, width = inverse_depth.shape
-    steep = dilate(_steep(inverse_depth, apart))
     # Edges are few: only what lies on them is worked on, in a copy with a rim so that each has eight neighbours.
-    here = functional.pad(steep, (1, 1, 1, 1)).flatten().nonzero()[:, 0]
+    here = dilate(_steep(inverse_depth, apart)).flatten().nonzero()[:, 0]
+    here = torch.cat([part[_is_ramp(inverse_depth, part, 2 * rounds + 1)] for part in here.split(_AT_ONCE)])
     if not len(here):
         return inverse_depth
+    here = _in_rim(here, height, width)
     wide = functional.pad(inverse_depth[:, None], (1, 1, 1, 1), mode="replicate")
     values = wide.flatten()
     stride = width + 2
@@ -60,6 +64,42 @@ def _steep(values: Tensor, apart: float) -> Tensor:
                 (after - before).abs_() > (_STEEP * torch.maximum(before, after)).clamp_(min=apart)
             )
     return across | down
+
+
+def _in_rim(pixels: Tensor, height: int, width: int) -> Tensor:
+    rows = pixels // width
+    return (rows + (rows // height * 2 + 1)) * (width + 2) + pixels % width + 1
+
+
+def _is_ramp(values: Tensor, here: Tensor, reach: int) -> Tensor:
+    # Whether depth is level again on both sides of the steepest place near a pixel. Where a floor meets the sky, its
+    # slope bends as the foot of an edge does, but goes on: that is no edge.
+    _, height, width = values.shape
+    flat = values.flatten()
+    x, y = here % width, here // width % height
+    across, down = (_change(flat, here, *axis) for axis in ((x, 1, width), (y, width, height)))
+    lying = across.abs() >= down.abs()
+    sign = torch.where(lying, across, down).sign()
+    place, length = torch.where(lying, x, y), torch.where(lying, width, height)
+    stride = torch.where(lying, 1, width)
+    start, last = here - place * stride, (length - 2).clamp_(min=0)
+    step = torch.where(length > 1, stride, 0)
+    steepest, lowest = torch.full_like(sign, -torch.inf), torch.full_like(sign, torch.inf)
+    before, after = lowest.clone(), lowest.clone()
+    for by in range(-reach, reach):
+        first = torch.minimum(place + by, last).clamp_(min=0).mul_(stride).add_(start)
+        change = flat[first + step].sub_(flat[first]).mul_(sign)
+        steeper = change > steepest
+        before = torch.where(steeper, lowest, before)
+        after = torch.where(steeper, change, torch.minimum(after, change))
+        steepest, lowest = torch.maximum(steepest, change), torch.minimum(lowest, change)
+    return torch.maximum(before, after) < _LEVEL * steepest
+
+
+def _change(flat: Tensor, here: Tensor, place: Tensor, stride: int, length: int) -> Tensor:
+    # From the neighbour before to the one after.
+    before = torch.where(place > 0, here - stride, here)
+    return flat[torch.where(place < length - 1, here + stride, here)] - flat[before]
 
 
 def _about(values: Tensor, here: Tensor, cross: Tensor, corners: Tensor) -> tuple[Tensor, Tensor, Tensor]:

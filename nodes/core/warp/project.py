@@ -1,6 +1,7 @@
 """The pinhole warp: near things hide far ones, and what was hidden comes out as a hole."""
 
 import math
+from functools import partial
 
 import numpy as np
 import torch
@@ -11,7 +12,8 @@ from ..errors import FramedriftError
 from .edges import harden
 from .holes import fill_inverse_depth, march, uncover
 from .sample import sample
-from .splat import LARGEST, Reprojection, close_cracks, dilate, grow, throw
+from .slope import on_slope, slopes, steepest_stretch
+from .splat import LARGEST, Reprojection, close_cracks, dilate, grow, looked_at, throw
 from .types import BORDERS, SAMPLINGS, Warped, check_choice, unmoved
 
 # Two depths that differ by less than this share are one surface, and so are two that move apart by less than this many
@@ -83,7 +85,7 @@ def warp_pinhole(
     uncovered.view(-1)[hidden] = True
     target = fill_inverse_depth(target, visible | uncovered)
     dx, dy, scale = back(target)
-    _, inside = _looked_at(hidden, dx, dy)
+    _, inside = _look(hidden, dx, dy)
     moved = uncover(sample(image, dx, dy, sampling, border), target, visible, hidden, behind, inside)
     holes = ~visible
     if border in ("wrap", "reflect"):
@@ -108,7 +110,7 @@ def _visible_surface(
     # The inverse depth that each target pixel sees, and where it sees any. Inverse depths closer than `apart` do not
     # move apart.
     nearest = float(source.max()) * forward.shift[2] + float(forward.turn[2, 2])
-    spread = zoom / max(nearest, 1e-3)
+    spread = max(zoom / max(nearest, 1e-3), steepest_stretch(source, forward))
     radius = min(max(math.ceil((1.2 * spread - 1) / 2), 1), _WIDEST_CRACK)
     # The frame's edge is no edge of the scene: a crack there is closed from beyond it.
     margin = 2 * radius
@@ -119,51 +121,57 @@ def _visible_surface(
     surface = torch.where(guessed, near, landed)
     dx, dy, scale = back(surface)
     expected = surface * scale
-    # Closing a crack is a guess, and it holds only where the source has that depth at the place which the guess looks
-    # back at: so true gaps stay open, and what shows through the cracks of a near thing is covered.
-    guess = guessed.flatten().nonzero()[:, 0]
-    place, inside = _looked_at(guess, dx, dy)
-    wanted = expected.flatten()[guess]
-    borne_out = inside & ((source.flatten()[place] - wanted).abs_() <= _tolerance(wanted, apart))
-    wrong = guess[~borne_out]
-    surface.view(-1)[wrong] = landed.flatten()[wrong]
-    visible = surface > 0
     # The z-buffer knows a point half a pixel away; the source's own depth where this pixel looks makes it exact.
     smooth = sample(source[:, None], dx, dy, "bilinear", "replicate")[:, 0]
-    same = (smooth - expected).abs_() <= _tolerance(expected, apart)
+    lit = surface > 0
+    same = ((smooth - expected).abs_() <= _tolerance(expected, apart)).logical_and_(lit)
     shift = back.shift[2]
     exact = smooth * back.plane(2)
     if shift:
-        exact.div_(torch.add(torch.ones_like(smooth), smooth, alpha=-shift).clamp_(min=1 / LARGEST))
-    surface = torch.where(visible & same, exact, surface)
-    # A background pixel beside a hole, which in the source lay against the thing that has gone, has a trace of its
-    # colour: it goes too.
-    rim = (visible & dilate(~visible, 2)).flatten().nonzero()[:, 0]
-    place, _ = _looked_at(rim, dx, dy)
-    behind = expected.flatten()[rim]
-    stained = rim[grow(source, 1).flatten()[place] > behind + _tolerance(behind, apart)]
-    surface.view(-1)[stained] = 0.0
+        exact.div_(smooth.mul_(-shift).add_(1).clamp_(min=1 / LARGEST))
+    # Closing a crack is a guess, and it holds only where the source has that depth at the place which the guess looks
+    # back at: so true gaps stay open, and what shows through the cracks of a near thing is covered.
+    guess = guessed.flatten().nonzero()[:, 0]
+    place, inside = _look(guess, dx, dy)
+    wanted = expected.flatten()[guess]
+    borne_out = inside & ((source.flatten()[place] - wanted).abs_() <= _tolerance(wanted, apart))
+    wrong = guess[~borne_out]
+    same.view(-1)[wrong] = False
+    # What is left lies on a slope too steep for that, or is wrong.
+    left = (lit ^ same).flatten().nonzero()[:, 0]
+    slanted, found = on_slope(source, back, left, surface.flatten()[left], partial(_tolerance, apart=apart))
+    surface = torch.where(same, exact, surface)
+    surface.view(-1)[wrong] = landed.flatten()[wrong]
+    surface.view(-1)[left[found]] = slanted[found]
+    surface.view(-1)[_stained(surface, source, back, apart)] = 0.0
     return surface, surface > 0
+
+
+def _stained(surface: Tensor, source: Tensor, back: Reprojection, apart: float) -> Tensor:
+    # A background pixel beside a hole, which in the source lay against the thing that has gone, has a trace of its
+    # colour: it goes too. On a slope a neighbour is nearer without being another thing.
+    visible = surface > 0
+    rim = (visible & dilate(~visible, 2)).flatten().nonzero()[:, 0]
+    behind = surface.flatten()[rim]
+    dx, dy, scale = back.at(rim, behind)
+    place, _ = looked_at(rim, dx, dy, source.shape[-2:])
+    behind.mul_(scale)
+    slope_x, slope_y = slopes(source, place)
+    allowed = _tolerance(behind, apart) + slope_x.abs() + slope_y.abs()
+    return rim[grow(source, 1).flatten()[place] > behind + allowed]
 
 
 def _tolerance(inverse_depth: Tensor, apart: float) -> Tensor:
     return (SAME_SURFACE * inverse_depth).clamp_(min=apart)
 
 
-def _looked_at(pixels: Tensor, dx: Tensor, dy: Tensor) -> tuple[Tensor, Tensor]:
-    # The source pixels that the given target pixels (numbers in (B, h, w) order) look at, and whether in the frame.
-    height, width = dx.shape[-2:]
-    inner = pixels % (height * width)
-    x = inner % width + dx.flatten()[pixels]
-    y = inner // width + dy.flatten()[pixels]
-    inside = (x > -0.5) & (x < width - 0.5) & (y > -0.5) & (y < height - 0.5)
-    column, row = x.round().clamp_(0, width - 1).long(), y.round().clamp_(0, height - 1).long()
-    return pixels - inner + row * width + column, inside
+def _look(pixels: Tensor, dx: Tensor, dy: Tensor) -> tuple[Tensor, Tensor]:
+    return looked_at(pixels, dx.flatten()[pixels], dy.flatten()[pixels], dx.shape[-2:])
 
 
 def _inverse_depth(depth: Tensor) -> Tensor:
     depth = depth.float()
-    return torch.where(depth > 0, (1.0 / depth).clamp(min=_INFINITE), 0.0)
+    return torch.where(depth > 0, (1.0 / depth).clamp(_INFINITE, 1 / _INFINITE), 0.0)
 
 
 def _rigid(step: np.ndarray | Tensor) -> np.ndarray:

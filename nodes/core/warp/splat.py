@@ -1,7 +1,7 @@
 """Throws a depth map forward, so that near things hide far ones."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import cv2
 import numpy as np
@@ -65,6 +65,15 @@ class Reprojection:
         flat = row if column is None else row + column
         return torch.addcmul(flat, self.x, self.y, value=crossed) if crossed else flat
 
+    def part(self, axis: int, column: Tensor, row: Tensor) -> Tensor:
+        """What `plane` has at the pixels of these columns and rows."""
+        flat = self._row[axis].flatten()[column]
+        if (of_row := self._column[axis]) is not None:
+            flat = flat + of_row.flatten()[row]
+        if crossed := self._crossed[axis]:
+            flat = flat.addcmul(self.x.flatten()[column], self.y.flatten()[row], value=crossed)
+        return flat
+
     def __call__(self, inverse_depth: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """dx, dy, scale for (B, h, w) inverse depths; scale is at most `LARGEST`, and there the point is not seen."""
         shift_x, shift_y, shift_z = self.shift
@@ -75,9 +84,35 @@ class Reprojection:
             moves.append(move.mul_(scale))
         return moves[0], moves[1], scale
 
+    def at(self, pixels: Tensor, inverse_depth: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """dx, dy, scale for some pixels, numbered in (B, h, w) order, with an inverse depth each."""
+        width, height = self.x.shape[-1], self.y.shape[-2]
+        column, row = pixels % width, pixels // width % height
+        shift_x, shift_y, shift_z = self.shift
+        scale = (self.part(2, column, row) + inverse_depth * shift_z).clamp_(min=1 / LARGEST).reciprocal_()
+        dx = self.part(0, column, row) + inverse_depth * (shift_x - self.x.flatten()[column] * shift_z)
+        dy = self.part(1, column, row) + inverse_depth * (shift_y - self.y.flatten()[row] * shift_z)
+        return dx.mul_(scale), dy.mul_(scale), scale
+
     def outside(self, dx: Tensor, dy: Tensor) -> Tensor:
         """Where a displaced pixel lies beyond the outer edge of the other view's frame."""
         return ((dx + self.x).abs_() > self._half_width) | ((dy + self.y).abs_() > self._half_height)
+
+
+def looked_at(pixels: Tensor, dx: Tensor, dy: Tensor, size: Sequence[int]) -> tuple[Tensor, Tensor]:
+    """The pixels that lie nearest to where some pixels look, and whether that is in the frame, (N,).
+
+    Args:
+        pixels: (N,) numbers in (B, h, w) order.
+        dx, dy: (N,) how far from their own place they look.
+        size: (h, w).
+    """
+    height, width = size
+    inner = pixels % (height * width)
+    x, y = inner % width + dx, inner // width + dy
+    inside = (x > -0.5) & (x < width - 0.5) & (y > -0.5) & (y < height - 0.5)
+    column, row = x.round_().clamp_(0, width - 1).long(), y.round_().clamp_(0, height - 1).long()
+    return pixels - inner + row * width + column, inside
 
 
 def throw(inverse_depth: Tensor, forward: Reprojection, margin: int = 0) -> Tensor:

@@ -32,6 +32,24 @@ def test_what_has_no_edge_stays_as_it_is():
     assert torch.equal(harden(step), step)
 
 
+def test_where_a_floor_meets_the_sky_is_no_edge():
+    """The slope bends there as the foot of an edge does, but goes on."""
+    rows = torch.arange(60.0)
+    crease = (0.05 + 0.02 * (rows - 30).clamp(min=0))[None, :, None].expand(1, 60, 70).contiguous()
+    assert torch.equal(harden(crease), crease)
+    assert torch.equal(harden(crease.mT.contiguous()), crease.mT)
+    soft = blurred(crease[0], 1.2)[None]
+    assert torch.equal(harden(soft), soft)
+
+
+def test_a_soft_edge_on_a_steep_floor_becomes_a_step():
+    floor = (0.05 + 0.01 * torch.arange(40.0))[:, None].expand(40, 60).clone()
+    step = floor.clone()
+    step[:, 27:] = 0.9
+    hard = harden(blurred(step, 1.5)[None])[0]
+    assert ((hard - step).abs() > 0.05)[4:-4].sum(1).max() <= 1
+
+
 def test_a_thing_with_a_soft_depth_edge_is_not_drawn_out(scene):
     """The board keeps its straight edge, where a ramp of depth would smear it over what it uncovers."""
     first = scene.view(np.eye(4))
