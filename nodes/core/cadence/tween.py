@@ -190,7 +190,13 @@ class TweenedFrames(Frames):
     def _picture(self, frame: int) -> torch.Tensor:
         if frame not in self._pictures:
             _make_room(self._pictures)
-            self._pictures[frame] = self._source[self._items[frame]]
+            picture = self._source[self._items[frame]]
+            if tuple(picture.shape[:2]) != tuple(self.size):
+                raise FramedriftError(
+                    f"frames: frame {frame} is {picture.shape[1]}x{picture.shape[0]}, the others are "
+                    f"{self.size[1]}x{self.size[0]}; nothing can be made between them."
+                )
+            self._pictures[frame] = picture
         return _freshly_used(self._pictures, frame)
 
     def _disparity(self, frame: int) -> torch.Tensor | None:

@@ -305,6 +305,18 @@ def test_what_cannot_work_is_said():
         TweenedFrames(plain(pictures, (0, 4), 5, track=short))
 
 
+def test_a_frame_of_another_size_is_named():
+    class Odd(BatchFrames):
+        def __getitem__(self, item):
+            picture = super().__getitem__(item)
+            return picture[:6] if item == 1 else picture
+
+    frames = TweenedFrames(plain(torch.zeros(3, 8, 10, 3), (0, 4, 8), 9, kind=Odd))
+    assert frames[0].shape == (8, 10, 3)
+    with pytest.raises(FramedriftError, match="frame 4 is 10x6, the others are 10x8"):
+        frames[3]
+
+
 class Ball:
     """A disc that crosses a wall by itself, while the camera may pass both: what no pose explains."""
 

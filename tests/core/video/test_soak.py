@@ -24,25 +24,28 @@ def panned(count, size):
 
 
 @pytest.mark.timeout(3600)
-@pytest.mark.parametrize(("name", "count", "size"), [("mp4 (H.264)", 3000, 1024), ("gif", 1500, 512)])
+@pytest.mark.parametrize(("name", "count", "size"), [("mp4 (H.264)", 3000, 1024), ("gif", 1000, 512)])
 def test_a_long_video_takes_the_memory_of_a_short_one(tmp_path, name, count, size):
     """Writing and reading it: what frame 300 left behind is what all leave."""
-    process, marks = psutil.Process(), {}
+    process, marks = psutil.Process(), []
     path = tmp_path / f"a.{FORMATS[name].extension}"
 
     def mark(done):
         if done % 100 == 0:
-            marks[done] = process.memory_info().rss / 2**20
+            marks.append(process.memory_info().rss / 2**20)
 
     encode(panned(count, size), path, 30, (size, size), format=name, on_frame=mark)
-    assert max(marks.values()) - marks[300] < 50, marks
-    if name != "gif":
-        frames, marks = VideoFrames(path), {}
-        assert len(frames) == count
-        for number in range(count):
-            assert frames[number].shape == (size, size, 3)
-            mark(number)
-        assert max(marks.values()) - marks[300] < 50, marks
+    # A GIF's frames are gone through twice, and the second time has buffers of its own.
+    for start in range(0, len(marks), count // 100):
+        steady = marks[start + 2 : start + count // 100]
+        assert max(steady) - steady[0] < 50, marks
+    frames = VideoFrames(path)
+    assert len(frames) == count
+    marks.clear()
+    for number in range(count):
+        assert frames[number].shape == (size, size, 3)
+        mark(number)
+    assert max(marks[3:]) - marks[3] < 50, marks
 
 
 SECONDS = 65
