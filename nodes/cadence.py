@@ -2,6 +2,7 @@
 
 from . import host, sockets
 from .host import io
+from .video import frames_input
 
 
 class CadenceBlend(io.ComfyNode):
@@ -19,15 +20,21 @@ class CadenceBlend(io.ComfyNode):
             "they are asked for, and frames without gaps pass through unchanged.",
             search_aliases=["deforum cadence", "diffusion_cadence", "tween", "in-between", "interpolate", "turbo"],
             inputs=[
-                sockets.Frames.Input(
-                    "frames", tooltip="Frames with gaps, as Frame Feedback Sampler makes them at a cadence over 1."
-                ),
+                frames_input("Frames with gaps, as Frame Feedback Sampler makes them at a cadence over 1."),
                 io.Combo.Input(
                     "blend",
                     options=["smooth", "linear", "nearest"],
                     default="smooth",
                     tooltip="How the two neighbours are mixed: smooth keeps the contrast of details that differ, "
                     "linear is a plain cross-fade as in classic Deforum, nearest shows the nearer one alone.",
+                ),
+                io.Combo.Input(
+                    "flow",
+                    options=["none", "dis", "farneback"],
+                    default="none",
+                    optional=True,
+                    tooltip="Optical flow (Deforum's optical_flow_cadence) for what moves otherwise than the camera: "
+                    "it then goes over instead of fading over. dis is sharp, farneback soft.",
                 ),
             ],
             outputs=[
@@ -41,7 +48,7 @@ class CadenceBlend(io.ComfyNode):
         return host.check_bounds(cls, kwargs) or True
 
     @classmethod
-    def execute(cls, frames, blend="smooth"):
+    def execute(cls, frames, blend="smooth", flow="none"):
         """The same animation without gaps."""
         from .core.video.frames import as_frames
 
@@ -50,7 +57,7 @@ class CadenceBlend(io.ComfyNode):
             return io.NodeOutput(source)
         from .core.cadence import TweenedFrames
 
-        return io.NodeOutput(TweenedFrames(source, blend))
+        return io.NodeOutput(TweenedFrames(source, blend, flow=flow))
 
 
 NODES = [CadenceBlend]

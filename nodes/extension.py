@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import (
     cadence,
     camera,
+    clips,
     combine,
     demo,
     depth,
@@ -13,6 +14,7 @@ from . import (
     interop,
     moves,
     prompt,
+    runs,
     sampler,
     schedule,
     trajectory,
@@ -25,7 +27,7 @@ from .host import ComfyExtension, io
 # In the order in which a workflow uses them.
 _MODULES = (
     schedule, prompt, camera, moves, direction, combine, trajectory, interop, depth, warp, forecast, wan, sampler,
-    cadence, video, demo,
+    runs, cadence, clips, video, demo,
 )  # fmt: skip
 
 NODES: list[type[io.ComfyNode]] = [node for module in _MODULES for node in module.NODES]

@@ -58,6 +58,7 @@ __all__ = [
     "to_image",
     "to_mask",
     "ui",
+    "upscale",
     "upstream_graph",
     "vae_decode",
     "vae_encode",
@@ -300,6 +301,39 @@ def _check_size(vae: Any, size: tuple[int, int]) -> None:
         if length % multiple:
             near = max(multiple, round(length / multiple) * multiple)
             raise FramedriftError(f"{name} is {length}, and must be a multiple of {multiple} for this VAE: try {near}.")
+
+
+def upscale(model: Any, image: torch.Tensor) -> torch.Tensor:
+    """A core image (B, 3, H, W) made larger by an UPSCALE_MODEL: (B, 3, h, w) on the CPU, within 0..1.
+
+    In tiles, smaller ones where the device's memory does not suffice.
+    """
+    if not IN_COMFYUI:
+        return model(image).clamp(0.0, 1.0)
+    import comfy.model_management
+    import comfy.utils
+
+    patcher = model.patcher
+    # What the largest tile takes besides the weights, by the same rule of thumb as the stock node.
+    needed = 512 * 512 * 3 * image.element_size() * max(model.scale, 1.0) * 384.0
+    comfy.model_management.load_models_gpu([patcher], memory_required=needed, force_full_load=True)
+    for tile in (512, 256, 128):
+        try:
+            large = comfy.utils.tiled_scale(
+                image.to(patcher.load_device),
+                lambda part: model(part.float()),
+                tile_x=tile,
+                tile_y=tile,
+                overlap=32,
+                upscale_amount=model.scale,
+                output_device="cpu",
+            )
+            return large.clamp(0.0, 1.0).float()
+        except Exception as error:
+            comfy.model_management.raise_non_oom(error)
+            if tile == 128:
+                raise
+    raise AssertionError("unreachable")
 
 
 # ---------------------------------------------------------------- progress

@@ -6,6 +6,7 @@ import hashlib
 import json
 from collections import OrderedDict
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from . import host, sockets
@@ -52,6 +53,12 @@ class Prompts:
             )
         self.clip, self.schedule, self.blend, self.overlap = clip, schedule, blend, overlap
         self._encoded: OrderedDict[str, list] = OrderedDict()
+
+    def looped(self, frame: int) -> Prompts:
+        """The same prompts, going over into the first one at `frame`; what is encoded is shared."""
+        found = Prompts(self.clip, replace(self.schedule, loop=frame), self.blend, self.overlap)
+        found._encoded = self._encoded
+        return found
 
     @property
     def text(self) -> str:

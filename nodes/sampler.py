@@ -1,5 +1,6 @@
 """Frame Feedback Sampler: the loop over the diffused frames, inside one node."""
 
+import logging
 import math
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from . import host, sockets
 from .core.errors import FramedriftError
 from .host import io
 from .projection import bad_range, projection_inputs, warp_settings
+
+log = logging.getLogger("framedrift")
 
 SEED_BEHAVIORS = ["iter", "fixed", "ladder", "alternate", "random", "schedule"]
 COHERENCES = {"none": "none", "LAB to frame 0": "lab"}
@@ -30,6 +33,8 @@ SEED_SCHEDULES = {
     "subseed_schedule": "0:(1)",
     "subseed_strength_schedule": "0:(0)",
 }
+#: What diffused frames may be aligned to.
+ALIGNMENTS = ["none", "prompts", "strength", "camera", "all"]
 
 
 class FrameFeedbackSampler(io.ComfyNode):
@@ -74,13 +79,18 @@ class FrameFeedbackSampler(io.ComfyNode):
 
         job = _Job(with_settings(cls, inputs), cls.hidden)
         with job.open_run() as run:
+            if job.track is not None:
+                run.keep_track(job.track)
             left = [plan for plan in job.plans if plan.frame > run.last_index]
             if left:
                 ensure_room(run.path, len(left), job.size)
                 job.prompts.prepare([plan.frame for plan in left], job.num_frames, job.seed, host.check_interrupted)
             diffuser = _HostDiffuser(job, len(job.plans) - len(left))
             text = host.file_metadata(cls.hidden)
-            for frame in animate(run, job.plans, job.track, job.depth, diffuser, job.settings, job.init_image, text):
+            made = animate(
+                run, job.plans, job.track, job.depth, diffuser, job.settings, job.init_image, text, job.video
+            )
+            for frame in made:
                 diffuser.frame_done(frame.image)
             run.finish()
             frames = run.frames(
@@ -245,6 +255,52 @@ def _inputs() -> list:
             optional=True,
             tooltip="From Import Animation: what is set there takes the place of the widget of the same name.",
         ),
+        text(
+            "cadence_schedule",
+            "",
+            "diffusion_cadence over time, 1 or more, cut to whole numbers; empty is diffusion_cadence throughout.",
+            optional=True,
+            advanced=True,
+        ),
+        io.Combo.Input(
+            "align_to_keyframes",
+            options=ALIGNMENTS,
+            default=ALIGNMENTS[0],
+            optional=True,
+            advanced=True,
+            tooltip="Diffuses every keyframe of the prompts, of strength_schedule, of the camera's schedules or of all "
+            "three, and spreads the other diffused frames over the longest gaps: about as many as the cadence gives.",
+        ),
+        io.Int.Input(
+            "loop_frames",
+            default=0,
+            min=0,
+            max=100_000,
+            step=1,
+            optional=True,
+            advanced=True,
+            tooltip="Seamless loop: over so many frames at the end Cadence Blend goes back to frame 0, and the prompts "
+            "to the first one. 0 is no loop. Three times the cadence or more; Loop Camera brings the camera back too.",
+        ),
+        io.MultiType.Input(
+            "video_input",
+            types=[sockets.Frames, io.Image, io.Video],
+            optional=True,
+            tooltip="A clip whose frames the diffused ones start from (Deforum's Video Input): at the animation's "
+            "rate, cropped to its size. The animation is no longer than the clip.",
+        ),
+        io.Float.Input(
+            "video_mix",
+            default=1.0,
+            min=0.0,
+            max=1.0,
+            step=0.01,
+            round=0.001,
+            optional=True,
+            advanced=True,
+            tooltip="How much of video_input a frame starts from: 1 is the clip alone (leave the camera unlinked "
+            "then), less keeps the rest of the frame before, which calms flicker.",
+        ),
     ]
 
 
@@ -271,6 +327,11 @@ def with_settings(cls: Any, inputs: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
+def has_cadence_schedule(given: Any) -> bool:
+    """Whether a cadence schedule was given at all: an empty text is none."""
+    return given is not None and not (isinstance(given, str) and not given.strip())
+
+
 def ensure_room(path: Path, frames: int, size: tuple[int, int]) -> None:
     """Refuses to begin where the pictures cannot fit even if they compress well."""
     from .core.run import ensure_space
@@ -291,6 +352,8 @@ def _problem(given: dict[str, Any]) -> str | None:
         for name in (*SCHEDULES, *SEED_SCHEDULES):
             if isinstance(given.get(name), str):
                 as_schedule(given[name], name)
+        if isinstance(given.get("cadence_schedule"), str) and has_cadence_schedule(given["cadence_schedule"]):
+            as_schedule(given["cadence_schedule"], "cadence_schedule")
         if given.get("run_name") is not None:
             check_run_name(given["run_name"])
     except FramedriftError as error:
@@ -321,11 +384,17 @@ class _Job:
         for name in ("height", "width"):
             _check_multiple(name, inputs[name], math.lcm(SIZE_STEP, host.size_multiple(self.vae)))
         self.init_image = _checked_init(inputs.get("init_image"), self.size)
+        self.video = self._clip()
         camera = inputs.get("camera")
         self.track = camera.track(self.num_frames, self.fps, self.seed, self.size) if camera is not None else None
         sampled = {short: self._sampled(name) for name, short in SCHEDULES.items()}
-        cadence = diffused_frames(self.num_frames, inputs["diffusion_cadence"])
-        indices = sorted({*cadence, *cut_frames(sampled["strength"])})
+        self.closing = self._closing()
+        if self.closing:
+            self.prompts = self.prompts.looped(self.num_frames)
+        # What closes a loop is tweened only.
+        length = self.num_frames - self.closing + bool(self.closing)
+        cadence = diffused_frames(length, self._cadence(length), self._keyframes())
+        indices = sorted({*cadence, *cut_frames(sampled["strength"][:length])})
         seeds, (subseed_strength, subseeds) = self._seeds(indices)
         texts = [self.prompts.text_at(frame, self.num_frames, self.seed) for frame in indices]
         schedules = Schedules(**sampled, subseed_strength=subseed_strength)
@@ -335,7 +404,61 @@ class _Job:
             color_coherence=COHERENCES[inputs["color_coherence"]],
             hole_denoise=inputs["hole_denoise"],
             full_steps=inputs["full_steps"],
+            video_mix=inputs.get("video_mix", 1.0),
         )
+
+    def _clip(self):
+        """The frames of video_input as the animation shows them; shortens the animation to them."""
+        given = self.inputs.get("video_input")
+        if given is None:
+            return None
+        from .core.video.edit import gapless, resized, retimed
+        from .core.video.frames import as_frames
+
+        clip = as_frames(given, self.fps)
+        if clip.fps != self.fps:
+            clip = retimed(clip, fps=self.fps, between="nearest")
+        clip = resized(gapless(clip), self.size)
+        if len(clip) < self.num_frames:
+            log.info("the animation has %d frames, as video_input has, not %d", len(clip), self.num_frames)
+            self.num_frames = len(clip)
+        return clip
+
+    def _closing(self) -> int:
+        """Frames over which the end goes back to the beginning; 0 where it does not."""
+        closing = self.inputs.get("loop_frames") or 0
+        if closing >= self.num_frames:
+            raise FramedriftError(
+                f"loop_frames is {closing}, and must be less than num_frames, which is {self.num_frames}."
+            )
+        return closing
+
+    def _cadence(self, length: int) -> int | np.ndarray:
+        given = self.inputs.get("cadence_schedule")
+        if not has_cadence_schedule(given):
+            return self.inputs["diffusion_cadence"]
+        from .core.schedule import as_schedule
+
+        return as_schedule(given, "cadence_schedule").sample(self.num_frames, self.seed, self.fps)[:length]
+
+    def _keyframes(self) -> set[int] | None:
+        """The frames that have to be diffused; None where the cadence alone decides."""
+        from .core.schedule import as_schedule
+
+        wanted = self.inputs.get("align_to_keyframes") or "none"
+        if wanted == "none":
+            return None
+        found: set[int] = set()
+        if wanted in ("prompts", "all"):
+            found.update(self.prompts.schedule.keyframes(self.num_frames, self.seed))
+        if wanted in ("strength", "all"):
+            strength = as_schedule(self.inputs["strength_schedule"], "strength_schedule")
+            found.update(strength.keyframes(self.num_frames, self.seed, self.fps))
+        # Only cameras made of schedules have keyframes.
+        keyframes = getattr(self.inputs.get("camera"), "keyframes", None)
+        if wanted in ("camera", "all") and keyframes is not None:
+            found.update(keyframes(self.num_frames, self.fps, self.seed))
+        return found
 
     def _seeds(self, indices: list[int]) -> tuple[list[int], tuple[np.ndarray, list[int]]]:
         """The seeds of the diffused frames; the strength of the sub-seed at every frame, and the sub-seeds."""
@@ -370,12 +493,16 @@ class _Job:
         shaping = self._shaping()
         store = RunStore(host.output_directory() / RUN_FOLDER)
         manifest = {"settings": self._readable(), "shaping": shaping, "fps": self.fps, "num_frames": self.num_frames}
+        if self.closing:
+            manifest["loops"] = True
         return choose_run(store, self.inputs["resume"], self.inputs["run_name"], manifest, fingerprint(shaping))
 
     def _readable(self) -> dict[str, Any]:
         """The inputs as the user wrote them, for run.json and for telling what differs."""
         plain = {k: v for k, v in self.inputs.items() if isinstance(v, (str, int, float, bool))}
         plain = {k: v for k, v in plain.items() if k not in SEED_SCHEDULES}
+        if (cadence := self.inputs.get("cadence_schedule")) is not None:
+            plain["cadence_schedule"] = str(getattr(cadence, "text", cadence))
         for name in (*SCHEDULES, *self._used_seed_schedules()):
             given = self.inputs.get(name, SEED_SCHEDULES.get(name))
             plain[name] = str(getattr(given, "text", given))
@@ -388,11 +515,20 @@ class _Job:
         from .core.depth.moved import uses_depth
         from .core.run.resume import digest
 
-        left_out = {"fps", "resume", "run_name", *SCHEDULES, *SEED_SCHEDULES}
+        # Which frames are diffused stands in "frames"; the cadence itself stays for the runs that were begun with it.
+        placing = {"cadence_schedule", "align_to_keyframes", *(() if self.closing else ("loop_frames",))}
+        left_out = {"fps", "resume", "run_name", *placing, *SCHEDULES, *SEED_SCHEDULES}
         plain = {k: v for k, v in self.inputs.items() if isinstance(v, (str, int, float, bool)) and k not in left_out}
         graph = None
         if self.hidden.prompt:
-            graph = host.upstream_graph(self.hidden.prompt, self.hidden.unique_id, ["model", "vae", "prompts"])
+            links = ["model", "vae", "prompts", *(["video_input"] if self.video is not None else [])]
+            graph = host.upstream_graph(self.hidden.prompt, self.hidden.unique_id, links)
+        if self.video is None:
+            plain.pop("video_mix", None)
+        else:
+            # Where it comes from stands in the graph; a clip that was changed in its place mostly shows in these.
+            shown = [self.video[frame] for frame in sorted({0, len(self.video) // 2, len(self.video) - 1})]
+            plain["video_input"] = [len(self.video), digest(*shown)]
         if self.track is not None:
             plain["warps"] = WARPS
         return plain | {

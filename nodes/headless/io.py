@@ -324,6 +324,7 @@ Video = _socket("Video", "VIDEO")
 Curve = _socket("Curve", "CURVE")
 Sigmas = _socket("Sigmas", "SIGMAS", torch.Tensor)
 WanCameraEmbedding = _socket("WanCameraEmbedding", "WAN_CAMERA_EMBEDDING", torch.Tensor)
+UpscaleModel = _socket("UpscaleModel", "UPSCALE_MODEL")
 AnyType = _socket("AnyType", "*")
 MultiType = _socket("MultiType", "COMFY_MULTITYPED_V3", Input=_MultiTypeInput)
 

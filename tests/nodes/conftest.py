@@ -16,11 +16,13 @@ import time
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import av
+import numpy as np
 import pytest
 
 from framedrift.nodes.headless.runner import node_classes
@@ -182,6 +184,26 @@ def flight_prompt() -> dict[str, Any]:
             if "default" in options or options.get("options"):
                 node["inputs"].setdefault(name, options.get("default", (options.get("options") or [None])[0]))
     return prompt
+
+
+@pytest.fixture
+def write_clip() -> Callable[[Path], None]:
+    """Writes 12 frames at 15 a second, 96x64, a grey that brightens, with a tone as long."""
+
+    def write(path: Path) -> None:
+        with av.open(str(path), "w") as file:
+            pictures, sound = file.add_stream("libx264", rate=15), file.add_stream("aac", rate=44_100, layout="mono")
+            pictures.width, pictures.height, pictures.pix_fmt = 96, 64, "yuv420p"
+            for level in np.linspace(40, 220, 12).astype(np.uint8):
+                file.mux(pictures.encode(av.VideoFrame.from_ndarray(np.full((64, 96, 3), level), format="rgb24")))
+            tone = 0.5 * np.sin(np.arange(44_100 * 12 // 15) * 2 * np.pi * 440 / 44_100).astype(np.float32)
+            frame = av.AudioFrame.from_ndarray(tone[None], format="fltp", layout="mono")
+            frame.sample_rate = 44_100
+            file.mux(sound.encode(frame))
+            for stream in (pictures, sound):
+                file.mux(stream.encode(None))
+
+    return write
 
 
 def _find_comfyui() -> ComfyUI | str:

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from framedrift.nodes.cadence import NODES, CadenceBlend
-from framedrift.nodes.core.cadence import BLENDS
+from framedrift.nodes.core.cadence import BLENDS, FLOWS
 from framedrift.nodes.core.errors import FramedriftError
 from framedrift.nodes.core.video.frames import BatchFrames
 
@@ -15,7 +15,8 @@ def test_the_schema_offers_what_core_can_do():
     assert CadenceBlend in NODES
     schema = CadenceBlend.define_schema()
     assert schema.node_id == "FramedriftCadenceBlend"
-    assert [given.id for given in schema.inputs] == ["frames", "blend"]
+    assert [given.id for given in schema.inputs] == ["frames", "blend", "flow"]
+    assert tuple(schema.inputs[2].as_dict()["options"]) == FLOWS
     assert tuple(schema.inputs[1].as_dict()["options"]) == BLENDS
     assert all(given.tooltip for given in schema.inputs)
     assert [output.id for output in schema.outputs] == ["frames"]
@@ -41,3 +42,13 @@ def test_nothing_to_fill_is_an_error():
 def test_an_unknown_blend_is_refused_before_anything_runs():
     assert CadenceBlend.validate_inputs(blend="smooth") is True
     assert "blend" in CadenceBlend.validate_inputs(blend="cubic")
+
+
+def test_flow_reaches_the_tweens():
+    pictures = torch.zeros(2, 64, 96, 3)
+    y, x = torch.meshgrid(torch.arange(64.0), torch.arange(96.0), indexing="ij")
+    for number, centre in enumerate((35, 45)):
+        pictures[number, ..., :] = torch.exp(-((x - centre) ** 2 + (y - 32) ** 2) / 200)[..., None]
+    source = BatchFrames(pictures, indices=(0, 4), num_frames=5)
+    peaks = [float(run(source, flow=flow, blend="linear")[2].max()) for flow in ("none", "dis")]
+    assert peaks[0] < 0.92 < 0.97 < peaks[1]

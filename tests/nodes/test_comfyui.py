@@ -5,6 +5,8 @@ import re
 import time
 from pathlib import Path
 
+import av
+import numpy as np
 import pytest
 
 from framedrift.nodes.headless.runner import node_classes
@@ -18,6 +20,7 @@ IMPORT_SECONDS = 0.5
 
 # A whole workflow in little: what matters here is that it runs, not how long the animation is.
 SMALL = {"num_frames": 5, "width": 64, "height": 64, "steps_schedule": "0:(4)"}
+CLIP_FRAMES = 12
 
 
 def test_it_loads_quickly_and_without_a_word(server):
@@ -54,32 +57,83 @@ def missing_models(prompt, offered):
                 yield value
 
 
-def small(prompt):
-    """The same workflow with few small frames."""
+def small(prompt, **other):
+    """The same workflow with few small frames; what is linked stays so, and a loop stays one."""
     for node in prompt.values():
-        for name, value in SMALL.items():
-            if name in node["inputs"]:
-                node["inputs"][name] = value
+        inputs = node["inputs"]
+        few = {**SMALL, "loop_frames": min(inputs.get("loop_frames", 0), 2), **other}
+        inputs |= {name: few[name] for name in few if name in inputs and not isinstance(inputs[name], list)}
     return prompt
 
 
-@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
-def test_every_api_workflow_runs(rendering, path):
-    prompt = json.loads(path.read_text())
-    offered = rendering.get("/object_info")
-    missing = sorted(set(missing_models(prompt, offered)))
-    if missing:
-        pytest.skip(f"this ComfyUI has no {', '.join(missing)}")
-    shown = rendering.queue(small(prompt))
-    files = [
-        rendering.base / entry["type"] / entry["subfolder"] / entry["filename"]
+def workflow(name):
+    return json.loads((ROOT / "workflows" / "api" / f"{name}.json").read_text())
+
+
+def files_of(server, shown):
+    """The files that nodes showed."""
+    return [
+        server.base / entry["type"] / entry["subfolder"] / entry["filename"]
         for outputs in shown.values()
         for entries in outputs.values()
         for entry in entries
         if isinstance(entry, dict) and "filename" in entry
     ]
+
+
+def film_of(server, shown):
+    (film,) = (file for file in files_of(server, shown) if file.suffix == ".mp4")
+    return film
+
+
+def pictures(film):
+    with av.open(str(film)) as file:
+        return [frame.to_ndarray(format="rgb24").astype(int) for frame in file.decode(video=0)]
+
+
+@pytest.fixture
+def prepared(rendering, write_clip):
+    """What some workflows begin with: a clip in the input folder, and an animation."""
+    write_clip(rendering.base / "input" / "clip.mp4")
+    rendering.queue(small(workflow("quickstart")))
+    return rendering
+
+
+@pytest.mark.parametrize("path", WORKFLOWS, ids=lambda path: path.stem)
+def test_every_api_workflow_runs(prepared, path):
+    prompt = json.loads(path.read_text())
+    missing = sorted(set(missing_models(prompt, prepared.get("/object_info"))))
+    if missing:
+        pytest.skip(f"this ComfyUI has no {', '.join(missing)}")
+    files = files_of(prepared, prepared.queue(small(prompt)))
     assert files
     assert all(file.stat().st_size > 0 for file in files)
+
+
+def test_a_seamless_loop_comes_back_to_its_first_frame(rendering):
+    film = pictures(film_of(rendering, rendering.queue(small(workflow("seamless_loop"), num_frames=14, loop_frames=6))))
+    assert len(film) == 14
+    steps = [abs(one - other).mean() for one, other in zip(film, [*film[1:], film[0]], strict=True)]
+    assert steps[-1] <= 1.3 * sorted(steps)[len(steps) // 2]
+
+
+def test_a_clip_is_painted_over_in_its_rhythm_and_keeps_its_sound(prepared):
+    film = film_of(prepared, prepared.queue(small(workflow("video_input"), num_frames=100)))
+    assert len(pictures(film)) == CLIP_FRAMES
+    with av.open(str(film)) as file:
+        tone = np.concatenate([frame.to_ndarray()[0] for frame in file.decode(audio=0)])
+    assert abs(len(tone) / 44_100 - CLIP_FRAMES / 15) < 0.06
+    assert 0.25 < np.sqrt(np.mean(tone**2)) < 0.45
+
+
+def test_an_animation_is_extended(rendering):
+    first = small(workflow("quickstart"), crf=1, run_name="to_be_extended", seed=time.time_ns() % 1_000_000)
+    before = pictures(film_of(rendering, rendering.queue(first)))
+    film = pictures(film_of(rendering, rendering.queue(small(workflow("extend"), crf=1))))
+    # The frame that both have is there once.
+    assert len(film) == len(before) + SMALL["num_frames"] - 1
+    for one, other in zip(before, film, strict=False):
+        assert abs(one - other).mean() < 1.5
 
 
 def test_a_wrong_value_is_refused_with_its_name(server):

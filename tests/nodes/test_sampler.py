@@ -10,9 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from framedrift.nodes.core.run import RunStore
+from framedrift.nodes.core.video.encode import encode_h264
 from framedrift.nodes.headless import folders, progress
 from framedrift.nodes.headless.prompt import PromptError
 from framedrift.nodes.headless.runner import NodeError, run_prompt
@@ -207,6 +209,44 @@ def test_a_schedule_of_seeds(tmp_path):
     assert [entry["seed"] for entry in entries(tmp_path, 1)][::4] == [7, 7]
 
 
+def test_which_frames_are_diffused(tmp_path):
+    """By the cadence, by a cadence over time, or so that keyframes are among them."""
+    short = {"num_frames": 13, "diffusion_cadence": 6, "steps_schedule": "1", "strength_schedule": "0:(0.6), 4:(0.5)"}
+    wanted = {
+        (): [0, 6, 12],
+        ("cadence_schedule", "0:(2), 6:(2), 7:(5)"): [0, 2, 4, 6, 8, 12],
+        ("cadence_schedule", " "): [0, 6, 12],
+        ("align_to_keyframes", "strength"): [0, 4, 12],
+        ("align_to_keyframes", "all"): [0, 3, 4, 12],
+    }
+    made = dict.fromkeys(wanted)
+    for given in wanted:
+        changed = prompt(**short, **dict([given] if given else []))
+        changed["prompts"]["inputs"]["text"] = '{"0": "dawn", "3": "storm"}'
+        run(tmp_path, changed)
+    folders_ = runs(tmp_path)
+    made = [[int(path.stem) for path in sorted((folder / "frames").glob("*.png"))] for folder in folders_]
+    # An empty schedule is none: no run of its own.
+    assert made == [indices for given, indices in wanted.items() if given != ("cadence_schedule", " ")]
+
+
+def test_a_loop_is_closed_by_tweens_and_prompts(tmp_path):
+    short = {"num_frames": 12, "diffusion_cadence": 2, "steps_schedule": "1", "loop_frames": 4}
+    changed = prompt(**short)
+    changed["prompts"]["inputs"] |= {"text": '{"0": "dawn", "4": "storm"}', "blend": "linear"}
+    run(tmp_path, changed)
+    made = entries(tmp_path)
+    assert [entry["index"] for entry in made] == [0, 2, 4, 6, 8]
+    assert made[0]["prompt"] == "dawn"
+    assert "dawn" in made[4]["prompt"]
+    assert "0.5" in made[4]["prompt"], "half way back from frame 4 to frame 12"
+    frames = RunStore(tmp_path / "output" / "framedrift").read(runs(tmp_path)[0])
+    assert frames.loops
+    assert frames.num_frames == 12
+    with pytest.raises(NodeError, match="loop_frames is 12, and must be less than num_frames"):
+        run(tmp_path, prompt(**(short | {"loop_frames": 12})))
+
+
 def test_a_sub_seed_shapes_the_picture_by_its_strength(tmp_path):
     short = {"num_frames": 2, "diffusion_cadence": 1, "noise_schedule": "0"}
     run(tmp_path, prompt(**short))
@@ -310,3 +350,30 @@ def test_a_missing_input_is_named(tmp_path):
     del made["sampler"]["inputs"]["prompts"]
     with pytest.raises(PromptError, match=r"Frame Feedback Sampler.*prompts"):
         run(tmp_path, made)
+
+
+def test_a_clip_is_stylised_and_its_length_counts(tmp_path):
+    """Frames start from the clip's, at the animation's rate and size, and there are no more of them."""
+    (tmp_path / "input").mkdir()
+    greys = (torch.full((64, 96, 3), 0.1 + 0.8 * frame / 12) for frame in range(13))
+    encode_h264(greys, tmp_path / "input" / "clip.mp4", 30.0, (64, 96), crf=1)
+    made = prompt(num_frames=99, diffusion_cadence=3, strength_schedule="1", noise_schedule="0", width=64)
+    made["clip"] = {
+        "class_type": "FramedriftLoadVideoFrames",
+        "inputs": {
+            "file": "clip.mp4", "start": 0, "end": -1, "every_nth": 1, "fps": 0.0,
+            "width": 0, "height": 0, "fit": "crop",
+        },
+    }  # fmt: skip
+    for name in ("camera", "depth_model"):
+        del made["sampler"]["inputs"][name]
+    made["sampler"]["inputs"] |= {"video_input": ["clip", 0], "color_coherence": "none"}
+    run(tmp_path, made)
+    frames = RunStore(tmp_path / "output" / "framedrift").read(runs(tmp_path)[0])
+    assert frames.num_frames == 7, "every other frame of 13, at 15 of 30 frames a second"
+    assert frames.indices == (0, 3, 6)
+    assert frames.size == (64, 64)
+    np.testing.assert_allclose([float(frame.mean()) for frame in frames], [0.1, 0.5, 0.9], atol=0.02)
+    encode_h264((torch.zeros(64, 96, 3) for _ in range(13)), tmp_path / "input" / "clip.mp4", 30.0, (64, 96))
+    run(tmp_path, made)
+    assert len(runs(tmp_path)) == 2, "another clip of the same name is another animation"

@@ -1,5 +1,6 @@
 """Video Combine and Frames to Images, run as prompts without ComfyUI."""
 
+import dataclasses
 import json
 
 import av
@@ -9,6 +10,7 @@ import torch
 
 from framedrift.nodes import host, sockets
 from framedrift.nodes.core.video import BatchFrames
+from framedrift.nodes.core.video.formats import FORMATS
 from framedrift.nodes.headless import progress
 from framedrift.nodes.headless.folders import Folders
 from framedrift.nodes.headless.prompt import PromptError
@@ -52,6 +54,7 @@ SOURCES = [
     source("Images", io.Image.Output("images")),
     source("Frames", sockets.Frames.Output("frames")),
     source("Audio", io.Audio.Output("audio")),
+    source("Video", io.Video.Output("video")),
 ]
 CLASSES = {node.GET_SCHEMA().node_id: node for node in (*NODES, *SOURCES, Keep)}
 DEFAULTS = {"frame_rate": 0.0, "crf": 19, "filename_prefix": "video/framedrift", "save_output": True}
@@ -68,13 +71,13 @@ def batch(count=6, size=(32, 48), channels=3):
     return levels.expand(count, *size, channels).clone()
 
 
-def combine(folders, kind="Images", sound=False, extra=None, watcher=None, **inputs):
+def combine(folders, kind="Images", sound=None, extra=None, watcher=None, **inputs):
     prompt = {
         "1": {"class_type": kind, "inputs": {}},
         "2": {"class_type": COMBINE, "inputs": {**DEFAULTS, "frames": ["1", 0], **inputs}},
     }
     if sound:
-        prompt["3"] = {"class_type": "Audio", "inputs": {}}
+        prompt["3"] = {"class_type": sound, "inputs": {}}
         prompt["2"]["inputs"]["audio"] = ["3", 0]
     return prompt, run_prompt(prompt, folders, CLASSES, extra, watcher)
 
@@ -124,7 +127,7 @@ def test_frames_keep_their_own_rate_and_time(folders):
 def test_sound_goes_along(folders):
     GIVEN["Images"] = batch(30)
     GIVEN["Audio"] = {"waveform": torch.zeros(1, 1, 16_000 * 5), "sample_rate": 16_000}
-    _, done = combine(folders, sound=True)
+    _, done = combine(folders, sound="Audio")
     with av.open(str(done.files[0])) as container:
         assert container.streams.audio[0].rate == 16_000
         assert container.duration / av.time_base == pytest.approx(2, abs=0.1)
@@ -176,6 +179,75 @@ def test_an_interrupt_stops_at_the_next_frame_and_leaves_no_file(folders):
         combine(folders, watcher=watch)
     assert seen == [1, 2, 3]
     assert not [path for path in folders.output.rglob("*") if path.is_file()]
+
+
+PLAYED = {"mp4 (H.264)", "mp4 (AV1)", "webm (VP9)"}
+
+
+@pytest.mark.parametrize("name", list(FORMATS))
+def test_every_format_plays_in_the_node_and_names_its_file(folders, name):
+    GIVEN["Images"] = batch(4, (64, 96))
+    extra, steps = {"workflow": {"nodes": []}}, []
+    _, done = combine(folders, format=name, extra=extra, ping_pong=True, watcher=lambda *step: steps.append(step))
+    shown = done.shown["2"]
+    known = FORMATS[name]
+    assert shown["animated"] == (True,)
+    (played,) = shown["images"]
+    if name in PLAYED:
+        assert "video" not in shown
+        path = folders.output / "video" / f"framedrift_00001_.{known.extension}"
+        assert played == {"filename": path.name, "subfolder": "video", "type": "output"}
+    else:
+        sequence = known.kind == "sequence"
+        assert played == {"filename": "framedrift_preview_00001_.mp4", "subfolder": "video", "type": "temp"}
+        assert len(described(folders.temp / "video" / played["filename"])[2]) == 6
+        path = folders.output / "video" / ("framedrift_00001_" if sequence else f"framedrift_00001_.{known.extension}")
+        file = path / "000000.png" if sequence else path
+        assert done.files == (file,)
+        assert path.exists()
+    total = 6 * known.passes
+    assert [value for node, _, value, most in steps if node == "2" and most == total] == list(range(1, total + 1))
+    # What was written before counts, a folder too.
+    _, again = combine(folders, format=name)
+    assert "framedrift_00002_" in str(again.files[0])
+
+
+def test_the_first_frame_and_the_words_about_what_was_left_out(folders):
+    GIVEN["Images"] = batch(4, channels=4)
+    GIVEN["Audio"] = {"waveform": torch.zeros(1, 1, 8_000), "sample_rate": 8_000}
+    prompt, done = combine(folders, format="gif", sound="Audio", save_first_frame=True, bit_depth="10 bit")
+    assert [path.name for path in done.files] == ["framedrift_00001_.gif", "framedrift_00001_first.png"]
+    assert [note.split(":")[0] for note in done.shown["2"]["text"]] == [
+        "gif has 8 bits; H.265, AV1 and ProRes have 10.",
+        "gif has no sound",
+    ]
+    assert json.dumps(prompt).encode() in done.files[1].read_bytes()
+    _, done = combine(folders, format="png sequence", save_first_frame=True, save_output=False)
+    assert not done.files
+    assert (folders.temp / "video/framedrift_00001_first.png").exists()
+    assert done.shown["2"]["first_frame"][0]["subfolder"] == "video"
+
+
+def test_the_sound_of_a_video_goes_along(folders):
+    GIVEN["Images"] = batch(30)
+    GIVEN["Audio"] = {"waveform": torch.ones(1, 1, 16_000) / 2, "sample_rate": 16_000}
+    _, done = combine(folders, sound="Audio")
+    GIVEN["Video"] = host.video_from_file(done.files[0])
+    _, done = combine(folders, sound="Video", format="webm (VP9)", audio_offset=0.5)
+    with av.open(str(done.files[0])) as container:
+        assert container.streams.audio[0].codec_context.name == "opus"
+        assert container.duration / av.time_base == pytest.approx(2, abs=0.1)
+
+
+def test_what_fits_no_format_is_refused_before_anything_runs(folders, monkeypatch):
+    with pytest.raises(PromptError, match="format is 'avi', and must be one of: mp4"):
+        combine(folders, format="avi")
+    with pytest.raises(PromptError, match="audio_offset"):
+        combine(folders, audio_offset=1e6)
+    lacking = dataclasses.replace(FORMATS["gif"], encoders=("gif3",))
+    monkeypatch.setitem(FORMATS, "gif", lacking)
+    with pytest.raises(PromptError, match=r"no GIF encoder \(gif3\). It can write mp4"):
+        combine(folders, format="gif")
 
 
 def images_of(folders, kind="Frames", **inputs):

@@ -8,7 +8,8 @@ import av
 import pytest
 from PIL import Image
 
-from framedrift.nodes.headless.folders import Folders
+from framedrift.nodes.core.errors import FramedriftError
+from framedrift.nodes.headless.folders import Folders, using
 from framedrift.nodes.headless.prompt import check_prompt
 from framedrift.nodes.headless.runner import node_classes, run_prompt
 from framedrift.nodes.headless.workflow import workflow_to_prompt
@@ -51,9 +52,18 @@ def api(name):
     return json.loads((WORKFLOWS / "api" / f"{name}.json").read_text())
 
 
-@pytest.mark.parametrize("name", ["quickstart", "image_to_clip"])
+@pytest.mark.parametrize("name", ["quickstart", "image_to_clip", "seamless_loop", "extend"])
 def test_what_runs_on_a_fresh_install_passes_every_check(name):
     check_prompt(api(name), CLASSES)
+
+
+def test_video_input_asks_for_its_clip_before_anything_runs(tmp_path, write_clip):
+    folders = Folders(output=tmp_path / "output", input=tmp_path, temp=tmp_path / "temp")
+    with using(folders):
+        with pytest.raises(FramedriftError, match=r"clip\.mp4"):
+            check_prompt(api("video_input"), CLASSES)
+        write_clip(tmp_path / "clip.mp4")
+        check_prompt(api("video_input"), CLASSES)
 
 
 def test_image_to_clip_makes_a_clip_without_comfyui(tmp_path):

@@ -1,6 +1,7 @@
 """Cadence: which frames are diffused, and the tweens between them."""
 
+from .flow import FLOWS, Flow
 from .plan import diffused_frames
 from .tween import BLENDS, Blend, TweenedFrames
 
-__all__ = ["BLENDS", "Blend", "TweenedFrames", "diffused_frames"]
+__all__ = ["BLENDS", "FLOWS", "Blend", "Flow", "TweenedFrames", "diffused_frames"]

@@ -7,6 +7,8 @@ import torch.nn.functional as F  # noqa: N812
 _BANDS = 4
 # Energy under which a band counts as flat: a quarter of an 8-bit level, squared.
 _FLAT = 1e-6
+# Share of a block that is known at which it counts half, and what lies about it the other half.
+_LITTLE = 0.1
 
 
 def shares(holes_a: torch.Tensor, holes_b: torch.Tensor, weight_b: float) -> torch.Tensor:
@@ -31,6 +33,53 @@ def shares(holes_a: torch.Tensor, holes_b: torch.Tensor, weight_b: float) -> tor
     # The touch of both decides where neither is seen, and is lost in rounding elsewhere.
     touch = 1e-6
     return (part_b + touch * weight_b) / (part_a + part_b + touch)
+
+
+def filled_alike(
+    a: torch.Tensor, holes_a: torch.Tensor, b: torch.Tensor, holes_b: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Both pictures with their holes filled from each other, brought to the colours that the picture has around them.
+
+    The difference of the two, where both are seen, goes on smoothly into the holes: so a hole shows the other's detail
+    in its own picture's colours, and its edge is hardly seen. Where neither is seen, both stay as they are.
+
+    Args:
+        a, b: (1, C, H, W).
+        holes_a, holes_b: (1, 1, H, W), 1 where the picture saw nothing.
+    """
+    blind_a, blind_b = holes_a > 0, holes_b > 0
+    if not bool((blind_a | blind_b).any()):
+        return a, b
+    apart = _carried_on(a - b, ~(blind_a | blind_b))
+    # Towards a hole the detail of one goes over into that of the other.
+    of_b = torch.where(blind_b, torch.zeros_like(holes_a), 1 - _seen(holes_a))
+    of_a = torch.where(blind_a, torch.zeros_like(holes_b), 1 - _seen(holes_b))
+    return (a + of_b * (b + apart - a)).clamp(0, 1), (b + of_a * (a - apart - b)).clamp(0, 1)
+
+
+def _carried_on(values: torch.Tensor, known: torch.Tensor) -> torch.Tensor:
+    """What is coarse in (1, C, H, W) values, carried on smoothly to where they are not known: a pull and push pyramid.
+
+    Where little is known nearby, what is known farther away counts. Only shapes over a thirty-second of the
+    picture are kept: fine ones would end at a hole's edge in blocks.
+    """
+    height, width = values.shape[-2:]
+    side = max(1, min(height, width) // 32)
+    weight = known.float()
+    levels = [(_pooled(values * weight, side), _pooled(weight, side))]
+    while max(levels[-1][0].shape[-2:]) > 1:
+        levels.append((_pooled(levels[-1][0], 2), _pooled(levels[-1][1], 2)))
+    found = torch.zeros_like(levels[-1][0])
+    for total, share in reversed(levels):
+        farther = F.interpolate(found, size=total.shape[-2:], mode="bilinear", align_corners=False)
+        trust = share / (share + _LITTLE)
+        found = farther + trust * (total / share.clamp(min=1e-6) - farther)
+    return F.interpolate(found, size=(height, width), mode="bicubic", align_corners=False)
+
+
+def _pooled(values: torch.Tensor, side: int) -> torch.Tensor:
+    height, width = values.shape[-2:]
+    return F.avg_pool2d(values, (min(side, height), min(side, width)), ceil_mode=True)
 
 
 def dissolve(a: torch.Tensor, b: torch.Tensor, share_b: torch.Tensor) -> torch.Tensor:

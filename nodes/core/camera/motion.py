@@ -34,6 +34,10 @@ class _Schedules:
         """Every schedule's text as the user gave it, by its name."""
         return {name: schedule.text for name, schedule in self._items()}
 
+    def keyframes(self, num_frames: int, fps: float, seed: int) -> list[int]:
+        """The frames of all its schedules' keys within the animation, ascending, each once."""
+        return sorted({frame for _, schedule in self._items() for frame in schedule.keyframes(num_frames, seed, fps)})
+
     def _curves(self, num_frames: int, fps: float, seed: int) -> dict[str, np.ndarray]:
         if num_frames < 1:
             raise FramedriftError(f"num_frames: {num_frames} frames are no animation; it must be 1 or more")

@@ -13,6 +13,7 @@ from ..depth.estimate import DepthModel
 from ..depth.moved import moved_disparity, uses_depth
 from ..errors import FramedriftError
 from ..run import Run
+from ..video.frames import Frames
 from ..warp import Warped, WarpSettings, warp
 from .coherence import lab_quantiles, match_lab
 from .denoise import Diffusion, denoise_map, keep_untouched, plan_diffusion
@@ -41,6 +42,7 @@ class LoopSettings:
     color_coherence: str = "none"
     hole_denoise: float = 1.0
     full_steps: bool = False
+    video_mix: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ def animate(
     settings: LoopSettings,
     init_image: torch.Tensor | None = None,
     text: dict[str, str] | None = None,
+    video: Frames | None = None,
 ) -> Iterator[DiffusedFrame]:
     """Makes the frames that the run does not have yet, and writes each before it is handed on.
 
@@ -94,6 +97,8 @@ def animate(
         diffuser: the host's side.
         init_image: (1, 3, H, W), what frame 0 starts from; None makes it from its prompt alone.
         text: goes into every picture's PNG text chunks.
+        video: a picture for each frame of the animation, of its size: what every diffused frame starts from, mixed by
+            `video_mix` with what is left of the one before. What the camera uncovers shows it whole.
 
     Yields:
         Each new frame after it is safe on disk. Leaving the generator at any point loses nothing that was yielded.
@@ -118,6 +123,8 @@ def animate(
         if plan.frame <= done:
             continue
         start = None if plan.is_cut else _start(plan, source, memory, track, settings)
+        if video is not None and not plan.is_cut:
+            start = _with_video(start, video[plan.frame].permute(2, 0, 1)[None, :3], settings.video_mix)
         if start is None:
             # A cut has no past: its colours and its depth start anew.
             memory, predicted, valid = _Memory(), None, None
@@ -151,6 +158,15 @@ def _start(
         none = torch.zeros_like(memory.image[:, :1])
         return Warped(memory.image, none, none + 1)
     return warp(memory.image, track, source, plan.frame, memory.disparity, settings.warp)
+
+
+def _with_video(start: Warped | None, picture: torch.Tensor, mix: float) -> Warped:
+    """What is left of the frame before, mixed with a picture (1, 3, H, W); where there are holes, the picture alone."""
+    none = torch.zeros_like(picture[:, :1])
+    if start is None or mix >= 1:
+        return Warped(picture, none, none + 1)
+    mixed = torch.lerp(start.image, picture, torch.maximum(start.holes, none + mix))
+    return Warped(mixed, none, start.magnification)
 
 
 def _diffuse(

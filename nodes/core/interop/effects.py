@@ -125,7 +125,7 @@ _HYBRID = (_hybrid, "hybrid video is not imported")
 _SOURCE = (_video, "the source video is not imported")
 _MASK_VIDEO = (_switch("use_mask_video"), "the mask video is not imported")
 _NOISE_MASK = (_switch("use_noise_mask"), "noise masks are not imported")
-_FLOW = (_switch("optical_flow_cadence"), "tweens here are warped by the camera, not by optical flow")
+_FLOW = (_switch("optical_flow_cadence"), "set Cadence Blend's flow to dis or farneback")
 _REDO = (_switch("optical_flow_redo_generation"), "frames are not made twice for their optical flow here")
 _UNSHARP = (
     lambda values: not is_constant(_value("amount_schedule", values), 0.0),

@@ -53,6 +53,11 @@ class Layout:
         return self.path / "state.safetensors"
 
     @property
+    def camera(self) -> Path:
+        """Where the camera is at every frame."""
+        return self.path / "camera.safetensors"
+
+    @property
     def lock(self) -> Path:
         """Held by the process that writes."""
         return self.path / ".lock"
@@ -207,6 +212,7 @@ class RunFrames(Frames):
         track: Track | None = None,
         settings: WarpSettings | None = None,
         cuts: frozenset[int] | None = None,
+        loops: bool = False,
     ) -> None:
         """Takes a run's folder and journal; `size` is read from the first picture, `cuts` from `cut` in the journal.
 
@@ -225,6 +231,7 @@ class RunFrames(Frames):
         self.size = size
         self.track = track
         self.settings = settings
+        self.loops = loops
         self.cuts = frozenset(e["index"] for e in self._entries if e.get("cut")) if cuts is None else frozenset(cuts)
 
     @property

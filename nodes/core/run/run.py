@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from ..errors import FramedriftError
+from .camera import read_track, write_track
 from .files import free_bytes, readable_errors, sweep, write_atomic
 from .folder import CHECKED_ON_OPENING, Layout, RunFrames, check_pictures, read_manifest, write_manifest
 from .journal import Journal, read_lines, to_line
@@ -20,6 +21,9 @@ from .state import StateMark, pack_state, read_mark, read_state
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
+
+    from ..camera import Track
+    from ..warp import WarpSettings
 
 log = logging.getLogger("framedrift")
 
@@ -133,6 +137,12 @@ class Run:
             log.warning("The journal of run %s waits for its last line: %s", self.path.name, error)
         return self.entries[-1]
 
+    def keep_track(self, track: Track) -> None:
+        """Writes the camera's poses into the folder, where they are not yet: `RunStore.read` gives them back."""
+        if not self._layout.camera.exists():
+            with readable_errors(f"write the camera of run {self.path.name}", self.path):
+                write_track(self._layout.camera, track)
+
     def frames(
         self,
         *,
@@ -180,11 +190,26 @@ class Run:
 
 
 def frames_of(layout: Layout, manifest: Mapping[str, Any], entries: list[dict[str, Any]], **given: Any) -> RunFrames:
-    """A run's entries as frames, with what its manifest says of rate, length and size."""
-    found = {key: manifest[key] for key in ("fps", "num_frames") if key in manifest}
+    """A run's entries as frames, with what its folder says of rate, length, size, camera and warps."""
+    found = {key: manifest[key] for key in ("fps", "num_frames", "loops") if key in manifest}
     if "height" in manifest and "width" in manifest:
         found["size"] = (manifest["height"], manifest["width"])
+    if given.get("track") is None:
+        given["track"] = read_track(layout.camera)
+    if given.get("settings") is None:
+        given["settings"] = warp_settings_of(manifest)
     return RunFrames(layout.path, list(entries), **{**found, **given})
+
+
+def warp_settings_of(manifest: Mapping[str, Any]) -> WarpSettings | None:
+    """How a run's frames were warped; None where its manifest does not say."""
+    from ..warp import WarpSettings
+
+    said = manifest.get("settings")
+    names = ("projection", "near", "far", "border", "sampling_mode")
+    if not isinstance(said, Mapping) or any(name not in said for name in names):
+        return None
+    return WarpSettings(*(said[name] for name in names))
 
 
 def hold(layout: Layout) -> BaseFileLock:

@@ -114,6 +114,15 @@ class Schedule:
             raise ScheduleError(f"the way from key to key is too steep for a number at frame {frame}", self.name)
         return sampled
 
+    def keyframes(self, num_frames: int, seed: int = 0, fps: float = 15.0, bpm: float | None = None) -> list[int]:
+        """The frames of its keys within the animation, ascending, each once. Raises as `sample` does."""
+        timing = _checked_timing(num_frames, seed, fps, self.bpm if bpm is None else bpm, self.name)
+        try:
+            placed = {key.time.frame(timing) for key in self.keys}
+        except ExpressionError as error:
+            raise ScheduleError(error.reason, self.name) from error
+        return sorted(frame for frame in placed if 0 <= frame < num_frames)
+
     def _formula(self, key: Keyframe, formula: Expression, frames: np.ndarray, timing: Timing) -> np.ndarray:
         try:
             return formula.sample(frames, timing.seed, timing.max_f)

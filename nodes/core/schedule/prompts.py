@@ -58,13 +58,15 @@ class Additions:
 class PromptSchedule:
     """Texts over time, as the user wrote them. Equal, and of one hash, where all but `keys` is.
 
-    `negative` is added to the negative text of every frame. Made by `parse_prompts`.
+    `negative` is added to the negative text of every frame. `loop`: the frame at which the first text comes again, so
+    that the last one blends towards it; 0 for none. Made by `parse_prompts`.
     """
 
     text: str
     negative: str = ""
     keys: tuple[PromptKey, ...] = field(default=(), compare=False, repr=False)
     additions: Additions = Additions()
+    loop: int = 0
 
     def text_at(self, frame: int, num_frames: int, seed: int = 0) -> Pair:
         """(positive, negative) of the key at or before the frame; the first key holds back to frame 0.
@@ -74,6 +76,11 @@ class PromptSchedule:
         """
         course = _course(self, num_frames, seed, "hold", 0)
         return course.placed[course.current(frame)].prepared(frame, course.timing)
+
+    def keyframes(self, num_frames: int, seed: int = 0) -> list[int]:
+        """The frames of its keys within the animation, ascending, each once. Raises PromptError."""
+        timing = Timing(num_frames, seed)
+        return sorted({frame for key in self.keys if 0 <= (frame := key.frame(timing)) < num_frames})
 
     def mix_at(self, frame: int, num_frames: int, seed: int = 0, blend: str = "linear", overlap: int = 0) -> Mix:
         """What shapes the frame: one or two (weight, (positive, negative)), the weights above 0 and 1 in sum.
@@ -164,6 +171,9 @@ def split_negative(text: str) -> Pair:
 def _placed(prompts: PromptSchedule, timing: Timing) -> tuple[_Placed, ...]:
     """The keys in ascending order; the last of equal ones."""
     by_frame = {key.frame(timing): key for key in prompts.keys}
+    if prompts.loop:
+        first = by_frame[min(by_frame)]
+        by_frame = {frame: key for frame, key in by_frame.items() if frame < prompts.loop} | {prompts.loop: first}
     shared = any(has_formulas(text) for text in (prompts.negative, *prompts.additions.texts))
     placed = [_Placed(frame, key, prompts, None) for frame, key in sorted(by_frame.items())]
     return tuple(

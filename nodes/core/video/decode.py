@@ -15,6 +15,7 @@ import torch
 
 from ..errors import FramedriftError
 from .encode import frame_rate
+from .film import threads_for
 from .frames import BatchFrames, Frames
 from .packets import PacketIndex, read_index
 
@@ -288,7 +289,11 @@ def _pixels(frame: VideoFrame) -> torch.Tensor:
     if frame.colorspace == _UNSPECIFIED and not frame.format.is_rgb:
         matrix = "ITU709" if min(frame.height, frame.width) >= _HD else "ITU601"
     shown = frame.reformat(
-        format="rgb48le" if deep else "rgb24", src_colorspace=matrix, dst_color_range="JPEG", interpolation=_EXACT
+        format="rgb48le" if deep else "rgb24",
+        src_colorspace=matrix,
+        dst_color_range="JPEG",
+        interpolation=_EXACT,
+        **threads_for(frame.width),
     )
     levels = np.rot90(shown.to_ndarray(), k=round(frame.rotation / 90))
     return torch.from_numpy(levels.astype(np.float32)).div_(65535 if deep else 255)

@@ -29,6 +29,7 @@ class Frames(ABC):
         track: the camera's poses over `num_frames`, or None where there is no camera.
         settings: how the frames were warped, or None.
         cuts: animation frames at which nothing of the past was kept; no tween looks across one.
+        loops: whether frame 0 comes again after the last: what lies between the last item and it is tweened as well.
 
     `frames[i]` takes the item's number (negative from the end, IndexError outside), not the animation frame, and
     gives a (H, W, C) float32 tensor on the CPU, 0..1, which the caller may keep but must not write into.
@@ -41,6 +42,7 @@ class Frames(ABC):
     track: Track | None = None
     settings: WarpSettings | None = None
     cuts: frozenset[int] = frozenset()
+    loops: bool = False
 
     def __len__(self) -> int:
         return len(self.indices)
@@ -80,6 +82,7 @@ class BatchFrames(Frames):
         settings: WarpSettings | None = None,
         cuts: frozenset[int] = frozenset(),
         disparities: torch.Tensor | None = None,
+        loops: bool = False,
     ) -> None:
         """Wraps a batch.
 
@@ -92,6 +95,7 @@ class BatchFrames(Frames):
             settings: how the frames were warped, where known.
             cuts: animation frames at which nothing of the past was kept.
             disparities: (B, H, W), 0..1, larger is nearer, where known.
+            loops: whether the first picture comes again after the last frame.
         """
         if images.ndim != 4:
             raise FramedriftError(f"frames: an IMAGE batch has four axes (B, H, W, C), this has {tuple(images.shape)}")
@@ -111,6 +115,7 @@ class BatchFrames(Frames):
         self.track = track
         self.settings = settings
         self.cuts = frozenset(cuts)
+        self.loops = loops
 
     def __getitem__(self, item: int) -> torch.Tensor:
         return self._images[self.position(item)].to("cpu", torch.float32)

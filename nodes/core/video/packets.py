@@ -24,6 +24,8 @@ _ROUNDED = 1e-4
 _FASTEST = 1000
 # A frame this share of a frame's time late still counts for its slot.
 _LATE = 0.25
+# So many of a file's frames must follow one another at its rate for the others to be gaps: frames that were lost.
+_REGULAR = 0.9
 # AVI knows no order of display, and a search in MPEG-PS lands anywhere.
 _UNTIMED = frozenset({"avi", "mpeg"})
 
@@ -131,4 +133,12 @@ def _rate(times: np.ndarray, stream: VideoStream) -> tuple[Fraction, bool]:
     measured = float(1 / (step * Fraction(stream.time_base or 1)))
     if declared and abs(float(declared) / measured - 1) < _AGREES:
         return declared, even
+    if declared and not even and _has_gaps_only(times, Fraction(stream.time_base or 1) * declared):
+        return declared, False
     return _neat(Fraction(min(measured, _FASTEST))), even
+
+
+def _has_gaps_only(times: np.ndarray, unit: Fraction) -> bool:
+    """Whether nearly all frames, a unit of time being so many frames long, follow at a frame's distance."""
+    steps = np.diff(times) * float(unit)
+    return bool((np.abs(steps - 1) < max(0.1, 1.01 * float(unit))).mean() >= _REGULAR)

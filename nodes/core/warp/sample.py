@@ -8,6 +8,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from .spline import read_spline
+
 _PADDING = {"replicate": "border", "reflect": "reflection", "zeros": "zeros", "wrap": "border"}
 _WRAP_MARGIN = 2
 # What OpenCV does the same as torch, several times faster. Its mirrored borders differ with bicubic.
@@ -32,7 +34,7 @@ def sample(
     """The image read by each pixel at its own place plus a displacement, (B, C, H, W) float32. Not differentiable.
 
     Convention: dx, dy are (1 or B, H, W) float32 in pixels, right and down. Mirroring is about the picture's outer edge
-    (the edge pixel repeats). Bicubic can overshoot; its result is clipped to 0..1.
+    (the edge pixel repeats). Bicubic and spline can overshoot; their result is clipped to 0..1.
 
     Args:
         image: (B, C, H, W), 0..1.
@@ -45,6 +47,8 @@ def sample(
     """
     image = image.float()
     size = image.shape[-2:]
+    if sampling == "spline":
+        return read_spline(image, dx, dy, border, _bilinear)
     fits = sampling in _CV_SAMPLINGS and border in _CV_BORDERS and max(size) < _CV_LONGEST
     if image.device.type == "cpu" and fits and _opencv_is_exact():
         read = _opencv_reader(image, dx, dy, border)
@@ -54,6 +58,10 @@ def sample(
     if sampling != "bicubic":
         return found
     return (found if classic else found.lerp_(read("bilinear"), _LEVEL)).clamp_(0, 1)
+
+
+def _bilinear(image: Tensor, dx: Tensor, dy: Tensor, border: str) -> Tensor:
+    return sample(image, dx, dy, "bilinear", border)
 
 
 def _torch_reader(image: Tensor, dx: Tensor, dy: Tensor, border: str) -> Callable[[str], Tensor]:

@@ -9,7 +9,8 @@ from ..errors import FramedriftError
 
 PROJECTIONS = ("pinhole", "deforum")
 BORDERS = ("replicate", "wrap", "reflect", "zeros")
-SAMPLINGS = ("bicubic", "bilinear", "nearest")
+# Spline is the sharpest, for what is sampled once; over a chain of warps its overshoot would add up.
+SAMPLINGS = ("bicubic", "bilinear", "nearest", "spline")
 
 
 @dataclass(frozen=True, eq=False)

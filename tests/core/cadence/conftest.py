@@ -80,11 +80,12 @@ class Scene:
         return torch.from_numpy(((1 / z - 1 / FAR) / (1 / NEAR - 1 / FAR)).astype(np.float32))
 
 
-def moved(translation=(0.0, 0.0, 0.0), yaw_deg: float = 0.0, num_frames: int = 13) -> np.ndarray:
-    """World-to-camera poses of a camera that moves by the same scene units and degrees (x, y, z axes) each frame."""
-    a = np.radians(yaw_deg)
+def moved(translation=(0.0, 0.0, 0.0), yaw_deg=0.0, roll_deg=0.0, num_frames: int = 13) -> np.ndarray:
+    """World-to-camera poses of a camera that moves by the same scene units and degrees each frame."""
+    a, b = np.radians(yaw_deg), np.radians(roll_deg)
     step = np.eye(4)
-    step[:3, :3] = np.array([[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]]).T
+    yaw = np.array([[np.cos(a), 0, np.sin(a)], [0, 1, 0], [-np.sin(a), 0, np.cos(a)]])
+    step[:3, :3] = (yaw @ [[np.cos(b), -np.sin(b), 0], [np.sin(b), np.cos(b), 0], [0, 0, 1]]).T
     step[:3, 3] = -np.asarray(translation)
     return np.stack([np.linalg.matrix_power(step, frame) for frame in range(num_frames)])
 
@@ -94,7 +95,9 @@ def make_scene():
     """Scenes by their camera's motion; the same one is drawn once."""
 
     @cache
-    def make(translation=(0.0, 0.0, 0.0), yaw_deg=0.0, num_frames=13, size=(120, 160), fov_deg=60.0) -> Scene:
-        return Scene(moved(translation, yaw_deg, num_frames), fov_deg, size)
+    def make(
+        translation=(0.0, 0.0, 0.0), yaw_deg=0.0, roll_deg=0.0, num_frames=13, size=(120, 160), fov_deg=60.0
+    ) -> Scene:
+        return Scene(moved(translation, yaw_deg, roll_deg, num_frames), fov_deg, size)
 
     return make

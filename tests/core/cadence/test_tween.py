@@ -1,19 +1,29 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch.nn import functional
 
 from framedrift.nodes.core.cadence import TweenedFrames, diffused_frames
-from framedrift.nodes.core.camera import Track2D, Track3D
+from framedrift.nodes.core.cadence.tween import _and_on
+from framedrift.nodes.core.camera import Camera2D, Camera3D, Track2D, Track3D
 from framedrift.nodes.core.errors import FramedriftError
 from framedrift.nodes.core.video.frames import BatchFrames
 from framedrift.nodes.core.warp import WarpSettings, warp
 
 SETTINGS = WarpSettings(near=1.0, far=50.0)
+# What is warped once is read by splines.
+ONCE = replace(SETTINGS, sampling="spline")
 MOTIONS = {
     "sideways": {"translation": (0.04, 0.0, 0.0)},
     "dolly in": {"translation": (0.01, 0.0, 0.08)},
     "out, turning": {"translation": (0.0, 0.0, -0.08), "yaw_deg": 0.5},
+}
+MORE_MOTIONS = {
+    "crane": {"translation": (0.0, -0.04, 0.0), "yaw_deg": 0.4},
+    "roll": {"roll_deg": 1.0},
+    "in, rolling": {"translation": (0.0, 0.0, 0.06), "roll_deg": 1.0},
 }
 
 
@@ -64,7 +74,7 @@ def moved(source, item, frame, scene=None):
     """One single warp, or, with the scene, one step at a time with the true depth of every frame."""
     start = source.indices[item]
     if scene is None:
-        return warp(core(source[item]), source.track, start, frame, source.disparity(item)[None, None], SETTINGS)
+        return warp(core(source[item]), source.track, start, frame, source.disparity(item)[None, None], ONCE)
     image, way = core(source[item]), 1 if frame > start else -1
     for at in range(start, frame, way):
         image = warp(image, source.track, at, at + way, scene.disparity(at)[None, None], SETTINGS).image
@@ -98,9 +108,11 @@ def test_every_frame_is_there_and_diffused_ones_are_unchanged(make_scene):
         frames[10]
 
 
-def test_the_error_is_at_most_half_that_of_blending_two_step_by_step_warps(motion, make_scene):
+@pytest.mark.parametrize("size", [(120, 160), (240, 320)], ids=["small", "larger"])
+@pytest.mark.parametrize("motion", [*MOTIONS, *MORE_MOTIONS], ids=lambda name: name.replace(" ", "-"))
+def test_the_error_is_at_most_half_that_of_blending_two_step_by_step_warps(motion, size, make_scene):
     """The chains are given the true depth of every frame, which nobody has."""
-    moving = make_scene(**MOTIONS[motion], num_frames=5, size=(240, 320))
+    moving = make_scene(**{**MOTIONS, **MORE_MOTIONS}[motion], num_frames=5, size=size)
     source = shot(moving)
     frames = TweenedFrames(source)
     once, stepwise = [], []
@@ -227,7 +239,7 @@ def test_without_a_camera_pictures_dissolve():
 
 def test_without_depth_the_picture_moves_as_a_plane(make_scene):
     source = shot(make_scene(translation=(0.02, 0, 0), num_frames=5), depth=False, cuts=[4])
-    expected = warp(core(source[0]), source.track, 0, 2, None, SETTINGS).image
+    expected = warp(core(source[0]), source.track, 0, 2, None, ONCE).image
     assert torch.equal(core(TweenedFrames(source)[2]), expected.clamp(0, 1))
 
 
@@ -291,3 +303,143 @@ def test_what_cannot_work_is_said():
     short = Track3D(np.stack([np.eye(4)] * 3), np.full(3, 60.0))
     with pytest.raises(FramedriftError, match="3 frames, the animation 5"):
         TweenedFrames(plain(pictures, (0, 4), 5, track=short))
+
+
+def test_a_frame_of_another_size_is_named():
+    class Odd(BatchFrames):
+        def __getitem__(self, item):
+            picture = super().__getitem__(item)
+            return picture[:6] if item == 1 else picture
+
+    frames = TweenedFrames(plain(torch.zeros(3, 8, 10, 3), (0, 4, 8), 9, kind=Odd))
+    assert frames[0].shape == (8, 10, 3)
+    with pytest.raises(FramedriftError, match="frame 4 is 10x6, the others are 10x8"):
+        frames[3]
+
+
+class Ball:
+    """A disc that crosses a wall by itself, while the camera may pass both: what no pose explains."""
+
+    size = (160, 224)
+
+    def __init__(self, speed=3.0, track=None):
+        self.speed, self.track = speed, track
+
+    def picture(self, frame):
+        y, x = torch.meshgrid(torch.arange(160.0), torch.arange(224.0), indexing="ij")
+        shift = 0.0 if self.track is None else float(self.track.step(0, frame)[0, 2])
+        centre = 70 + self.speed * frame + shift
+        inside = (30.5 - ((x - centre).square() + (y - 80).square()).sqrt()).clamp(0, 1)[..., None]
+        wall, face = self.waves(x - shift, y, 1), self.waves(x - centre, y, 2)
+        return wall + inside * (0.3 + 0.7 * face - wall)
+
+    @staticmethod
+    def waves(x, y, seed):
+        """Twelve waves in as many directions: nothing that repeats."""
+        rng = np.random.default_rng(seed)
+        found = torch.full((*x.shape, 3), 0.5)
+        for length in np.geomspace(9, 60, 12):
+            angle, *phases = rng.uniform(0, 2 * np.pi, 4)
+            along = 2 * np.pi / length * (x * np.cos(angle) + y * np.sin(angle))
+            found += 0.07 * torch.stack([torch.sin(along + phase) for phase in phases], -1)
+        return found
+
+
+@pytest.mark.parametrize("flow", ["dis", "farneback"])
+@pytest.mark.parametrize("moving_camera", [False, True])
+def test_flow_takes_along_what_the_camera_does_not_move(flow, moving_camera):
+    track = Camera2D(zoom="0:(1)", translation_x="0:(2)").track(5, 10.0, 0, Ball.size) if moving_camera else None
+    ball = Ball(track=track)
+    source = plain(torch.stack([ball.picture(0), ball.picture(4)]), (0, 4), 5, track=track, settings=WarpSettings())
+    around = torch.zeros(Ball.size, dtype=torch.bool)
+    around[45:115, 35:125] = True
+    errors = {}
+    for method in ("none", flow):
+        frames = TweenedFrames(source, flow=method)
+        errors[method] = np.mean(
+            [float((frames[frame] - ball.picture(frame))[around].abs().mean()) for frame in (1, 2, 3)]
+        )
+    # Farneback's is softer, and knows silhouettes less well.
+    assert errors[flow] < (0.5 if flow == "dis" else 0.8) * errors["none"]
+
+
+def test_flow_leaves_alone_what_the_camera_explains(motion, make_scene):
+    """With the true depth there is nothing left over, and a new drawing has no flow that could be trusted."""
+    source = shot(make_scene(**MOTIONS[motion], num_frames=5))
+    frames, plainly = TweenedFrames(source, flow="dis"), TweenedFrames(source)
+    for frame in (1, 2, 3):
+        assert float((frames[frame] - plainly[frame]).abs().mean()) < 0.004
+    redrawn = shot(make_scene(**MOTIONS[motion], num_frames=5), details=True)
+    frames, plainly = TweenedFrames(redrawn, flow="dis"), TweenedFrames(redrawn)
+    assert float((frames[2] - plainly[2]).abs().mean()) < 0.02
+
+
+def test_flow_is_the_same_in_any_order():
+    ball = Ball()
+    source = plain(torch.stack([ball.picture(frame) for frame in (0, 4, 8)]), (0, 4, 8), 9)
+    once, again = TweenedFrames(source, flow="dis"), TweenedFrames(source, flow="dis")
+    forward = [once[frame] for frame in range(9)]
+    assert all(torch.equal(again[frame], forward[frame]) for frame in (7, 2, 5, 1, 6, 3))
+
+
+def test_an_unknown_flow_is_named():
+    with pytest.raises(FramedriftError, match=r"flow: there is no 'raft'; choose one of none, dis, farneback"):
+        TweenedFrames(plain(torch.zeros(2, 8, 8, 3), (0, 2), 3), flow="raft")
+
+
+def looping(frames=24, kept=(0, 4, 8, 12, 16), camera=None, size=(48, 64)):
+    """Pictures that differ a little from one to the next, as redrawn ones do, and a camera."""
+    generator = torch.Generator().manual_seed(5)
+    base = functional.interpolate(torch.rand(1, 3, 12, 16, generator=generator), size=size, mode="bicubic")
+    drawn = []
+    for _ in kept:
+        noise = functional.interpolate(torch.rand(1, 3, 12, 16, generator=generator) - 0.5, size=size, mode="bicubic")
+        drawn.append((base + 0.3 * noise).clamp(0, 1)[0].permute(1, 2, 0))
+    track = None if camera is None else camera.track(frames, 12.0, 0, size)
+    return plain(torch.stack(drawn), kept, frames, track=track, settings=SETTINGS, loops=True)
+
+
+LOOPS = {
+    "still": None,
+    "endless flight": Camera3D(translation_z="0:(2)"),
+    "endless spiral": Camera2D(zoom="0:(1.005)", angle="0:(0.5)"),
+    "round": Camera3D("0:(cos(2*pi*(t-0.5)/24))", "0:(sin(2*pi*(t-0.5)/24))", "0:(0)"),
+}
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_the_seam_of_a_loop_is_a_step_like_any_other(name):
+    frames = TweenedFrames(looping(camera=LOOPS[name]))
+    assert frames.loops
+    assert len(frames) == 24
+    middle = (slice(8, 40), slice(8, 56))
+    steps = [float((frames[(frame + 1) % 24] - frames[frame])[middle].abs().mean()) for frame in range(23)]
+    # An endless flight comes back to its first picture as it looks from where the camera is by then.
+    first = frames._side(24, 23).image[0].permute(1, 2, 0) if name.startswith("endless") else frames[0]
+    assert float((first - frames[23])[middle].abs().mean()) <= np.median(steps)
+
+
+def test_a_camera_on_its_way_back_ends_where_it_began():
+    frames = looping(camera=LOOPS["round"])
+    track = _and_on(frames.track)
+    assert np.array_equal(track.views[24], track.views[0])
+    flight = _and_on(looping(camera=LOOPS["endless flight"]).track)
+    np.testing.assert_allclose(flight.step(23, 24), flight.step(22, 23), atol=1e-12)
+
+
+def test_without_a_loop_the_end_stays_the_end():
+    source = looping()
+    source.loops = False
+    frames = TweenedFrames(source)
+    assert torch.equal(frames[23], source[-1])
+
+
+def test_the_edge_of_a_hole_does_not_show_where_a_loop_closes():
+    """Going back from a dark picture to a bright one, each sees something that the other does not."""
+    grey = torch.stack([torch.full((*Ball.size, 3), level) for level in (0.8, 0.2)])
+    track = Camera2D(zoom="0:(1)", translation_x="0:(0), 3:(0), 4:(3)").track(12, 10.0, 0, Ball.size)
+    frames = TweenedFrames(plain(grey, (0, 4), 12, track=track, settings=SETTINGS, loops=True))
+    for frame in (6, 8, 10):
+        picture = frames[frame]
+        assert float(picture.std()) < 1e-3
+        assert float(picture.mean()) == pytest.approx(0.2 + 0.6 * (frame - 4) / 8, abs=1e-3)

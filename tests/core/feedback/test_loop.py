@@ -9,6 +9,7 @@ from framedrift.nodes.core.errors import FramedriftError
 from framedrift.nodes.core.feedback import FramePlan, LoopSettings, animate
 from framedrift.nodes.core.random import generator
 from framedrift.nodes.core.run import RunStore
+from framedrift.nodes.core.video.frames import BatchFrames
 from framedrift.nodes.core.warp import WarpSettings
 
 SIZE = (40, 56)
@@ -53,14 +54,24 @@ def pictures(path):
 
 
 def make(
-    root, frame_plans, *, painter=None, stop_after=None, run=None, camera=FLIGHT, depth=None, init=None, **settings
+    root,
+    frame_plans,
+    *,
+    painter=None,
+    stop_after=None,
+    run=None,
+    camera=FLIGHT,
+    depth=None,
+    init=None,
+    video=None,
+    **settings,
 ):
     painter = painter or Painter()
     store = RunStore(root)
     moves = track(camera, frame_plans[-1].frame + 1) if camera is not None else None
     with store.open(run) if run is not None else store.create("test", {}, "mark") as opened:
         made = []
-        for frame in animate(opened, frame_plans, moves, depth, painter, LoopSettings(**settings), init):
+        for frame in animate(opened, frame_plans, moves, depth, painter, LoopSettings(**settings), init, None, video):
             made.append(frame)
             if stop_after is not None and len(made) == stop_after:
                 break
@@ -198,3 +209,26 @@ def test_no_depth_is_estimated_where_the_camera_has_no_use_for_it(tmp_path, came
     assert depth.calls == 0
     assert not list((path / "depth").glob("*.png"))
     assert all(torch.equal(a.image, b.image) for a, b in zip(made, plain, strict=True))
+
+
+def clip(count=8):
+    """A grey that grows by a twentieth a frame."""
+    greys = torch.arange(count) / 20 + 0.1
+    return BatchFrames(greys[:, None, None, None].expand(count, *SIZE, 3))
+
+
+def test_a_clip_is_what_frames_start_from(tmp_path):
+    """At strength 1 nothing is diffused: what comes out is what went in."""
+    _, made, _ = make(tmp_path, plans(7, cadence=3, strength=1.0, noise=0.0), camera=None, video=clip())
+    assert [round(float(frame.image.mean()), 3) for frame in made] == [0.1, 0.25, 0.4]
+    _, made, _ = make(tmp_path, plans(7, cadence=3, strength=1.0, noise=0.0), camera=None, video=clip(), video_mix=0.5)
+    assert [float(frame.image.mean()) for frame in made] == pytest.approx([0.1, 0.175, 0.2875])
+
+
+def test_what_the_camera_uncovers_shows_the_clip(tmp_path):
+    camera = Camera2D(zoom="0:(1)", translation_x="0:(9)")
+    dark = BatchFrames(torch.cat([torch.zeros(1, *SIZE, 3), torch.ones(7, *SIZE, 3)]))
+    _, made, _ = make(tmp_path, plans(2, strength=1.0, noise=0.0), camera=camera, video=dark, video_mix=0.25)
+    picture = made[1].image[0, 0]
+    assert (picture[:, :9] == 1).all()
+    assert (picture[:, 10:] == 0.25).all()

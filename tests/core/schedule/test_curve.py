@@ -253,3 +253,9 @@ def test_half_a_megabyte_of_anything_ends_soon(piece):
     except ScheduleError as error:
         assert len(str(error)) < 300
     assert time.perf_counter() - start < 15.0
+
+
+def test_the_frames_of_the_keys():
+    schedule = parse_schedule("0:(1), 1s:(2), 50%:(t), max_f:(4), 200:(5), 10:(3)")
+    assert schedule.keyframes(41, fps=10.0) == [0, 10, 20, 40]
+    assert schedule.keyframes(11, fps=30.0) == [0, 5, 10]

@@ -5,6 +5,7 @@ import json
 import logging
 import re
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -445,3 +446,16 @@ def test_json_says_what_was_put_in(texts):
     prompts = parse_prompts(json.dumps({str(frame): text for frame, text in texts.items()}))
     for frame, text in texts.items():
         assert prompts.text_at(frame, 60) == (text.strip(), "")
+
+
+def test_the_frames_of_the_keys():
+    assert parse_prompts('{"0": "a", "max_f/2": "b", "30": "c", "99": "d"}').keyframes(41) == [0, 20, 30]
+
+
+def test_a_loop_blends_back_into_the_first_text():
+    prompts = parse_prompts('{"0": "a", "10": "b", "60": "c"}')
+    looped = replace(prompts, loop=20)
+    assert {pair[0]: weight for weight, pair in looped.mix_at(15, 20)} == {"b": 0.5, "a": 0.5}
+    assert looped.mix_at(0, 20) == prompts.mix_at(0, 20)
+    assert {pair[0] for _, pair in prompts.mix_at(15, 20)} == {"b", "c"}, "the other one is as it was"
+    assert looped.mix_at(15, 20, blend="hold") == ((1.0, ("b", "")),)

@@ -14,6 +14,7 @@ from framedrift.nodes.core.errors import FramedriftError
 from framedrift.nodes.core.video import as_frames
 from framedrift.nodes.core.video.decode import VideoFrames
 from framedrift.nodes.core.video.encode import encode_h264
+from framedrift.nodes.core.video.film import threads_for
 from framedrift.nodes.headless.video import VideoFile
 
 H, W = 70, 134
@@ -174,6 +175,49 @@ def test_a_changing_rate_becomes_a_constant_one(tmp_path):
     assert own.fps == pytest.approx(20 / 2.5, rel=0.06)
 
 
+def test_lost_frames_leave_the_others_at_their_times(tmp_path):
+    lost = {20, 21, 22, 40}
+    times = [n for n in range(60) if n not in lost]
+    frames = VideoFrames(write(tmp_path / "a.mp4", times=times))
+    # The file's rate is 30 in one version of FFmpeg, and the mean in another: what is asked for is kept by both.
+    frames = frames if frames.rate == 30 else VideoFrames(tmp_path / "a.mp4", fps=30.0)
+    kept = [max(index for index, time in enumerate(times) if time <= slot) for slot in range(60)]
+    assert numbers(frames) == kept
+
+
+@pytest.mark.parametrize("width", [34, 58, 82, 100, 106, 130, 138])
+@pytest.mark.parametrize("pixels", ["yuv420p", "yuv444p", "yuv420p10le"])
+def test_no_column_is_spoilt_by_threads(tmp_path, width, pixels):
+    """FFmpeg's converters write rows in blocks: where threads share a picture, a row's end may be overwritten."""
+    path, height = tmp_path / "a.mkv", 66
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=10)
+        stream.width, stream.height, stream.pix_fmt = width, height, pixels
+        for n in range(4):
+            grey = np.full((height, width, 3), 40 + 50 * n, np.uint8)
+            frame = av.VideoFrame.from_ndarray(grey, format="rgb24").reformat(format=pixels, **threads_for(width))
+            frame.pts, frame.time_base = n, Fraction(1, 10)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    for n, picture in enumerate(VideoFrames(path)):
+        assert float((picture * 255 - (40 + 50 * n)).abs().max()) <= 1.5
+
+
+@pytest.mark.parametrize("size", [(1, 1), (3, 5), (97, 131)])
+def test_any_size_comes_back(tmp_path, size):
+    picture = np.random.default_rng(1).integers(0, 256, (*size, 3), dtype=np.uint8)
+    with av.open(str(tmp_path / "a.mkv"), "w") as container:
+        stream = container.add_stream("ffv1", rate=10)
+        stream.height, stream.width = size
+        stream.pix_fmt = "bgr0"
+        frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="bgr0", **threads_for(size[1]))
+        frame.pts, frame.time_base = 0, Fraction(1, 10)
+        container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    shown = VideoFrames(tmp_path / "a.mkv")[0]
+    assert torch.equal((shown * 255).round().byte(), torch.from_numpy(picture))
+
+
 @pytest.mark.parametrize("fps", [15.0, 10.0, 60.0, 45.0])
 def test_another_rate(tmp_path, fps):
     frames = VideoFrames(write(tmp_path / "a.mp4"), fps=fps)
@@ -219,7 +263,12 @@ def test_a_file_that_is_cut_short_counts_up_to_there(tmp_path, caplog):
     path.write_bytes(data[: len(data) * 6 // 10])
     frames = VideoFrames(path)
     assert 20 < len(frames) < 50
-    assert numbers(frames)[:-1] == list(range(len(frames) - 1))
+    assert frames.rate == 30, "its own, though frames that others were made from are missing at its end"
+    shown = numbers(frames)
+    assert shown[:-4] == list(range(len(shown) - 4))
+    # What is missing among the last shows the one before, and each is shown at its own time.
+    assert shown == sorted(shown)
+    assert shown[-1] == len(shown) - 1
     # With its table in front, the file says how many there should be.
     front = tmp_path / "front.mp4"
     encode_h264(
