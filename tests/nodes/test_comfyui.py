@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 import time
 from pathlib import Path
 
@@ -165,3 +166,35 @@ def test_an_interrupted_animation_keeps_its_frames_and_goes_on_with_them(renderi
     rendering.queue(flight_prompt)
     assert len(frames_in(rendering)) == 8
     assert {path: path.stat().st_mtime_ns for path in made} == made
+
+
+SMALL_ESRGAN = """
+import importlib, sys, torch
+from safetensors.torch import save_file
+torch.manual_seed(0)
+network = importlib.import_module("spandrel.architectures.ESRGAN.__arch.RRDB").RRDBNet(num_filters=8, num_blocks=1)
+save_file({name: value.contiguous() for name, value in network.state_dict().items()}, sys.argv[1])
+"""
+
+
+def test_frames_are_upscaled_one_by_one_as_the_stock_node_does_it(rendering, comfyui):
+    place = rendering.base / "models" / "upscale_models" / "small_esrgan.safetensors"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    subprocess.run([comfyui.python, "-c", SMALL_ESRGAN, str(place)], check=True, timeout=120)
+
+    def node(kind, **inputs):
+        return {"class_type": kind, "inputs": inputs}
+
+    film = {"filename_prefix": "up/film", "crf": 1, "frame_rate": 0.0, "save_output": True}
+    prompt = {
+        "1": node("EmptyImage", width=48, height=32, batch_size=3, color=0x4080C0),
+        "2": node("UpscaleModelLoader", model_name=place.name),
+        "3": node("FramedriftUpscaleFrames", frames=["1", 0], upscale_model=["2", 0], width=0, height=0),
+        "4": node("FramedriftVideoCombine", frames=["3", 0], **film),
+        "5": node("ImageUpscaleWithModel", upscale_model=["2", 0], image=["1", 0]),
+        "6": node("FramedriftVideoCombine", frames=["5", 0], **(film | {"filename_prefix": "up/stock"})),
+    }
+    shown = rendering.queue(prompt)
+    ours, stock = (pictures(film_of(rendering, {key: shown[key]})) for key in ("4", "6"))
+    assert [picture.shape for picture in ours] == [(128, 192, 3)] * 3
+    assert all(abs(one - other).max() <= 2 for one, other in zip(ours, stock, strict=True))
