@@ -12,6 +12,7 @@ import torch
 from framedrift.nodes import prompt, schedule
 from framedrift.nodes.core.errors import FramedriftError
 from framedrift.nodes.core.schedule import parse_prompts
+from framedrift.nodes.headless import folders
 from framedrift.nodes.prompt import KEPT_TEXTS, PromptAtFrame, Prompts, PromptScheduleNode
 from framedrift.nodes.schedule import ValueSchedule
 
@@ -226,7 +227,7 @@ def test_and_in_a_blend_keeps_the_blends_weights():
     assert made.text_at(5, 30, 0)[0] == "0.5 a :3 AND ccc :1 | 0.5 bb"
 
 
-def test_prompt_schedule_takes_everything_that_is_added():
+def test_prompt_schedule_takes_everything_that_is_added(tmp_path):
     added = {"pre_text": "big", "app_text": "4k", "positive": "best", "style": "ink", "pw_a": "0:(0), 4:(1)"}
     made = PromptScheduleNode.execute(CountingClip(), "0: (a:`pw_a`)\n8: b", "smooth", "n", overlap=4, **added).result[
         0
@@ -234,9 +235,9 @@ def test_prompt_schedule_takes_everything_that_is_added():
     assert made.text_at(2, 9, 0) == ("best big (a:0.5) 4k, ink", "n")
     assert made.text_at(6, 9, 0)[0] == "best big (a:1.0) 4k, ink"
     assert made.text_at(7, 9, 0)[0] == "0.844 best big (a:1.0) 4k, ink | 0.156 best big b 4k, ink"
-    linked = PromptScheduleNode.execute(
-        CountingClip(), "0: `pw_a`", "hold", "", pw_a=ValueSchedule.execute(**VALUES)[0]
-    )
+    with folders.using(folders.Folders(temp=tmp_path)):
+        curve = ValueSchedule.execute(**VALUES)[0]
+    linked = PromptScheduleNode.execute(CountingClip(), "0: `pw_a`", "hold", "", pw_a=curve)
     assert linked.result[0].text_at(3, 9, 0)[0] == "6.0"
 
 
