@@ -274,11 +274,6 @@ class TrimFrames(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, **kwargs):
-        """What can be known before anything runs."""
-        return host.check_bounds(cls, kwargs) or True
-
-    @classmethod
     def execute(cls, frames, start, end, every_nth):
         """Loads nothing yet."""
         from .core.video.edit import trimmed
@@ -311,11 +306,6 @@ class ReverseFrames(io.ComfyNode):
             ],
             outputs=[_frames_output("The frames in their new order.")],
         )
-
-    @classmethod
-    def validate_inputs(cls, **kwargs):
-        """What can be known before anything runs."""
-        return host.check_bounds(cls, kwargs) or True
 
     @classmethod
     def execute(cls, frames, mode):
@@ -364,11 +354,6 @@ class RetimeFrames(io.ComfyNode):
         )
 
     @classmethod
-    def validate_inputs(cls, **kwargs):
-        """What can be known before anything runs."""
-        return host.check_bounds(cls, kwargs) or True
-
-    @classmethod
     def execute(cls, frames, speed, fps, between):
         """Makes nothing yet."""
         from .core.video.edit import retimed
@@ -411,11 +396,6 @@ class JoinClips(io.ComfyNode):
             ],
             outputs=[_frames_output("All clips as one, loaded when they are asked for.")],
         )
-
-    @classmethod
-    def validate_inputs(cls, **kwargs):
-        """What can be known before anything runs."""
-        return host.check_bounds(cls, kwargs) or True
 
     @classmethod
     def execute(cls, clip_1, clip_2, crossfade, fit, between, **more):
@@ -484,11 +464,6 @@ class UpscaleFrames(io.ComfyNode):
             ],
             outputs=[_frames_output("The larger frames, made when they are asked for.")],
         )
-
-    @classmethod
-    def validate_inputs(cls, **kwargs):
-        """What can be known before anything runs."""
-        return host.check_bounds(cls, kwargs) or True
 
     @classmethod
     def execute(cls, frames, upscale_model, width, height):

@@ -317,7 +317,8 @@ def upscale(model: Any, image: torch.Tensor) -> torch.Tensor:
     # What the largest tile takes besides the weights, by the same rule of thumb as the stock node.
     needed = 512 * 512 * 3 * image.element_size() * max(model.scale, 1.0) * 384.0
     comfy.model_management.load_models_gpu([patcher], memory_required=needed, force_full_load=True)
-    for tile in (512, 256, 128):
+    tile = 512
+    while True:
         try:
             large = comfy.utils.tiled_scale(
                 image.to(patcher.load_device),
@@ -333,7 +334,7 @@ def upscale(model: Any, image: torch.Tensor) -> torch.Tensor:
             comfy.model_management.raise_non_oom(error)
             if tile == 128:
                 raise
-    raise AssertionError("unreachable")
+            tile //= 2
 
 
 # ---------------------------------------------------------------- progress

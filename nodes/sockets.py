@@ -6,7 +6,7 @@ from .host import io
 Schedule = io.Custom("FRAMEDRIFT_SCHEDULE")
 #: Texts over time with their conditionings.
 Prompts = io.Custom("FRAMEDRIFT_PROMPTS")
-#: A camera's motion: ``core.camera.Camera2D`` or ``Camera3D``.
+#: A camera's motion: a ``core.camera.Camera``.
 Camera = io.Custom("FRAMEDRIFT_CAMERA")
 #: What gives an image's disparity: ``core.depth.DepthModel``.
 DepthModel = io.Custom("FRAMEDRIFT_DEPTH_MODEL")

@@ -122,7 +122,7 @@ _FLIP = (
     "a 3D camera has no perspective flip: turn it with rotation_3d_x and rotation_3d_y",
 )
 _HYBRID = (_hybrid, "hybrid video is not imported")
-_SOURCE = (_video, "the source video is not imported")
+_SOURCE = (_video, "load it with Load Video Frames, and link it to the sampler's video_input")
 _MASK_VIDEO = (_switch("use_mask_video"), "the mask video is not imported")
 _NOISE_MASK = (_switch("use_noise_mask"), "noise masks are not imported")
 _FLOW = (_switch("optical_flow_cadence"), "set Cadence Blend's flow to dis or farneback")
@@ -195,7 +195,7 @@ _GATED: dict[str, tuple[Callable[[Values], bool], str]] = {
     "enable_scheduler_scheduling": (_switch("enable_scheduler_scheduling"), "one scheduler serves the whole animation"),
     "scheduler_schedule": (_switch("enable_scheduler_scheduling"), "one scheduler serves the whole animation"),
     "distilled_cfg_scale_schedule": (lambda values: True, "is the guidance of Flux models, which no input takes"),
-    "keyframe_distribution": (_switch("keyframe_distribution"), "frames are diffused by diffusion_cadence here"),
+    "keyframe_distribution": (_switch("keyframe_distribution"), "set the sampler's align_to_keyframes"),
     "keyframe_strength_schedule": (
         _switch("keyframe_distribution"), "one strength schedule serves all diffused frames here",
     ),

@@ -39,7 +39,11 @@ def read_camera(reader: Reader) -> tuple[Camera2D | Camera3D, str]:
         text = "every frame is painted anew and texts blend, as there; the strength is 0 and the cadence 1."
         reader.say("animation_mode", APPROXIMATED, text)
         return STILL, "linear"
-    text = "the video is not read; the camera keeps still" if mode == "Video Input" else "the camera keeps still"
+    text = (
+        "link the video to the sampler's video_input; the camera keeps still"
+        if mode == "Video Input"
+        else "the camera keeps still"
+    )
     reader.say("animation_mode", APPROXIMATED if mode == "Video Input" else MAPPED, f"{text}.")
     return STILL, "hold"
 
