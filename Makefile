@@ -29,7 +29,7 @@ test-web: $(READY) ## the JavaScript tests
 	"$$node" --test "$${tests[@]}"
 
 soak: $(READY) ## the tests that take minutes
-	$(BIN)/python -m pytest -m soak
+	HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest -m soak
 
 lint: $(READY) ## style and types
 	$(BIN)/ruff check .

@@ -301,6 +301,12 @@ def _inputs() -> list:
             tooltip="How much of video_input a frame starts from: 1 is the clip alone (leave the camera unlinked "
             "then), less keeps the rest of the frame before, which calms flicker.",
         ),
+        sockets.Options.Input(
+            "options",
+            optional=True,
+            tooltip="What most animations do without: from Coherence, Noise, Masks, Control and the other option "
+            "nodes, chained in any order.",
+        ),
     ]
 
 
@@ -385,6 +391,7 @@ class _Job:
             _check_multiple(name, inputs[name], math.lcm(SIZE_STEP, host.size_multiple(self.vae)))
         self.init_image = _checked_init(inputs.get("init_image"), self.size)
         self.video = self._clip()
+        self.options = self._options()
         camera = inputs.get("camera")
         self.track = camera.track(self.num_frames, self.fps, self.seed, self.size) if camera is not None else None
         sampled = {short: self._sampled(name) for name, short in SCHEDULES.items()}
@@ -394,11 +401,13 @@ class _Job:
         # What closes a loop is tweened only.
         length = self.num_frames - self.closing + bool(self.closing)
         cadence = diffused_frames(length, self._cadence(length), self._keyframes())
-        indices = sorted({*cadence, *cut_frames(sampled["strength"][:length])})
+        asked = {f for part in self.options.parts for f in part.keyframes(self.num_frames, self.seed, self.fps)}
+        indices = sorted({*cadence, *cut_frames(sampled["strength"][:length]), *(f for f in asked if f < length)})
         seeds, (subseed_strength, subseeds) = self._seeds(indices)
         texts = [self.prompts.text_at(frame, self.num_frames, self.seed) for frame in indices]
         schedules = Schedules(**sampled, subseed_strength=subseed_strength)
-        self.plans = plan_frames(indices, schedules, seeds, texts, subseeds)
+        values = self.options.sample(self.num_frames, self.seed, self.fps)
+        self.plans = plan_frames(indices, schedules, seeds, texts, subseeds, values)
         self.settings = LoopSettings(
             warp=warp_settings(inputs),
             color_coherence=COHERENCES[inputs["color_coherence"]],
@@ -412,17 +421,24 @@ class _Job:
         given = self.inputs.get("video_input")
         if given is None:
             return None
-        from .core.video.edit import gapless, resized, retimed
-        from .core.video.frames import as_frames
+        from .core.video.edit import fitted
 
-        clip = as_frames(given, self.fps)
-        if clip.fps != self.fps:
-            clip = retimed(clip, fps=self.fps, between="nearest")
-        clip = resized(gapless(clip), self.size)
+        clip = fitted(given, self.fps, self.size)
         if len(clip) < self.num_frames:
             log.info("the animation has %d frames, as video_input has, not %d", len(clip), self.num_frames)
             self.num_frames = len(clip)
         return clip
+
+    def _options(self):
+        """What is chained in, its clips as the animation shows them; shortens the animation to them."""
+        from .core.feedback import Options
+
+        options = (self.inputs.get("options") or Options()).fitted(self.fps, self.size)
+        shortest = min(options.lengths(), default=self.num_frames)
+        if shortest < self.num_frames:
+            log.info("the animation has %d frames, as the shortest clip has, not %d", shortest, self.num_frames)
+            self.num_frames = shortest
+        return options
 
     def _closing(self) -> int:
         """Frames over which the end goes back to the beginning; 0 where it does not."""
@@ -513,7 +529,7 @@ class _Job:
     def _shaping(self) -> dict[str, Any]:
         """Everything that shapes a picture, as JSON values."""
         from .core.depth.moved import uses_depth
-        from .core.run.resume import digest
+        from .core.run.resume import clip_mark, digest
 
         # Which frames are diffused stands in "frames"; the cadence itself stays for the runs that were begun with it.
         placing = {"cadence_schedule", "align_to_keyframes", *(() if self.closing else ("loop_frames",))}
@@ -526,9 +542,8 @@ class _Job:
         if self.video is None:
             plain.pop("video_mix", None)
         else:
-            # Where it comes from stands in the graph; a clip that was changed in its place mostly shows in these.
-            shown = [self.video[frame] for frame in sorted({0, len(self.video) // 2, len(self.video) - 1})]
-            plain["video_input"] = [len(self.video), digest(*shown)]
+            # Where it comes from stands in the graph; a clip that was changed in its place mostly shows in this.
+            plain["video_input"] = clip_mark(self.video)
         if self.track is not None:
             plain["warps"] = WARPS
         return plain | {
@@ -536,8 +551,10 @@ class _Job:
             "frames": [
                 [p.frame, p.seed, p.strength, p.steps, p.cfg, p.noise, p.prompt, p.negative]
                 + ([p.subseed, p.subseed_strength] if p.subseed_strength > 0 else [])
+                + ([p.values, p.names] if p.values or p.names else [])
                 for p in self.plans
             ],
+            **({"options": self.options.signature()} if self.options.parts else {}),
             "camera": digest(*_arrays(self.track)),
             "depth": self.depth.signature() if self.depth is not None and uses_depth(self.track) else None,
             "prompts": self.prompts.signature(),

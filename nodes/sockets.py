@@ -14,3 +14,5 @@ DepthModel = io.Custom("FRAMEDRIFT_DEPTH_MODEL")
 Frames = io.Custom("FRAMEDRIFT_FRAMES")
 #: Sampler settings by the sampler's input ids: ``core.interop.SamplerSettings``.
 Settings = io.Custom("FRAMEDRIFT_SETTINGS")
+#: What option nodes chain into the sampler: ``core.feedback.Options``.
+Options = io.Custom("FRAMEDRIFT_OPTIONS")

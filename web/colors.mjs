@@ -6,6 +6,7 @@ export const SOCKET_COLORS = Object.freeze({
   FRAMEDRIFT_DEPTH_MODEL: "#7f8ea3",
   FRAMEDRIFT_FRAMES: "#58b368",
   FRAMEDRIFT_SETTINGS: "#b48ead",
+  FRAMEDRIFT_OPTIONS: "#4fb3a5",
 });
 
 /**

@@ -2,6 +2,7 @@
 
 from .denoise import Diffusion
 from .loop import DiffusedFrame, Diffuser, LoopSettings, animate
+from .options import Option, Options
 from .plan import FramePlan, Schedules, cut_frames, plan_frames
 
 __all__ = [
@@ -10,6 +11,8 @@ __all__ = [
     "Diffusion",
     "FramePlan",
     "LoopSettings",
+    "Option",
+    "Options",
     "Schedules",
     "animate",
     "cut_frames",

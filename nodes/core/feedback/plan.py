@@ -1,11 +1,11 @@
 """What is decided about every diffused frame before the first one is made."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..errors import FramedriftError
+from .options import Values, check_bounds
 
 
 @dataclass(frozen=True)
@@ -14,7 +14,8 @@ class FramePlan:
 
     frame: its index in the animation. strength: share of the frame before that is kept, 0..1; 0 is a cut. steps: as
     Deforum counts them, for a denoise of 1. cfg: guidance. noise: see ``noise.add_noise``. prompt, negative: the texts.
-    subseed, subseed_strength: see ``noise.initial_noise``; a strength of 0 is none.
+    subseed, subseed_strength: see ``noise.initial_noise``; a strength of 0 is none. values, names: what the option
+    nodes' schedules say, by their names in the chain.
     """
 
     frame: int
@@ -27,6 +28,8 @@ class FramePlan:
     negative: str = ""
     subseed: int = 0
     subseed_strength: float = 0.0
+    values: Mapping[str, float] = field(default_factory=dict)
+    names: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def denoise(self) -> float:
@@ -68,13 +71,7 @@ class Schedules:
             values = getattr(self, name)
             if values is None:
                 continue
-            schedule = "cfg_scale_schedule" if name == "cfg" else f"{name}_schedule"
-            outside = np.flatnonzero(~((values >= low) & (values <= high)))
-            if outside.size:
-                frame = int(outside[0])
-                raise FramedriftError(
-                    f"{schedule} is {values[frame]:g} at frame {frame}; it must lie between {low} and {high}."
-                )
+            check_bounds("cfg_scale_schedule" if name == "cfg" else f"{name}_schedule", values, low, high)
 
 
 def cut_frames(strength: np.ndarray) -> tuple[int, ...]:
@@ -92,6 +89,7 @@ def plan_frames(
     seeds: Sequence[int],
     texts: Sequence[tuple[str, str]],
     subseeds: Sequence[int] | None = None,
+    options: Values | None = None,
 ) -> tuple[FramePlan, ...]:
     """One plan for each diffused frame.
 
@@ -100,12 +98,14 @@ def plan_frames(
         schedules: over the whole animation.
         seeds, texts, subseeds: one for each of ``indices``; texts are (positive, negative). Without subseeds, or where
             their strength is 0, a frame has none.
+        options: the option nodes' schedules, sampled.
 
     Raises:
         FramedriftError: a schedule leaves its bounds.
     """
     schedules.check()
     strengths = schedules.subseed_strength
+    said = [options.at(frame) if options is not None else ({}, {}) for frame in indices]
     varied = [0.0 if strengths is None or subseeds is None else float(strengths[frame]) for frame in indices]
     return tuple(
         FramePlan(
@@ -119,8 +119,10 @@ def plan_frames(
             negative=negative,
             subseed=subseed if strength > 0 else 0,
             subseed_strength=strength,
+            values=values,
+            names=names,
         )
-        for frame, seed, (positive, negative), subseed, strength in zip(
-            indices, seeds, texts, subseeds or [0] * len(indices), varied, strict=True
+        for frame, seed, (positive, negative), subseed, strength, (values, names) in zip(
+            indices, seeds, texts, subseeds or [0] * len(indices), varied, said, strict=True
         )
     )

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from ..errors import FramedriftError
+from ..video.frames import Frames
 from .store import Run, RunStore
 
 log = logging.getLogger("framedrift")
@@ -35,6 +36,14 @@ def digest(*tensors: torch.Tensor | np.ndarray) -> str:
         found.update(f"{array.shape}{array.dtype.str}".encode())
         found.update(array.tobytes())
     return found.hexdigest()
+
+
+def clip_mark(clip: Frames | None) -> list | None:
+    """What a clip is known by: its length, and a hash of its first, middle and last picture. None is none."""
+    if clip is None:
+        return None
+    shown = [clip[frame] for frame in sorted({0, len(clip) // 2, len(clip) - 1})]
+    return [len(clip), digest(*shown)]
 
 
 def choose_run(store: RunStore, choice: str, name: str, manifest: dict[str, Any], mark: str) -> Run:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from fractions import Fraction
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from ..cadence.tween import Blend, TweenedFrames
 from ..camera.pose import exp_pose, inverse_rigid, log_pose
 from ..camera.track import Track, Track2D, Track3D
 from ..errors import FramedriftError
-from .frames import Frames
+from .frames import Frames, as_frames
 
 Fit = Literal["crop", "pad", "stretch"]
 FITS: tuple[Fit, ...] = get_args(Fit)
@@ -239,6 +239,23 @@ def resized(frames: Frames, size: tuple[int, int], fit: Fit = "crop") -> Frames:
     if min(size) < 1:
         raise FramedriftError(f"size: {size[1]}x{size[0]} is no size.")
     return frames if tuple(size) == tuple(frames.size) else Changed(frames, lambda p: _fitted(p, size, fit), size)
+
+
+def fitted(given: Any, fps: float, size: tuple[int, int]) -> Frames:
+    """A clip as an animation shows it: every frame, at its rate, cropped to its size.
+
+    Args:
+        given: Frames, an IMAGE batch (B, H, W, C), taken to be at `fps`, or a VIDEO.
+        fps: of the animation.
+        size: (h, w) of the animation.
+
+    Raises:
+        FramedriftError: it is something else, cannot be read, or has no frames.
+    """
+    clip = as_frames(given, fps)
+    if clip.fps != fps:
+        clip = retimed(clip, fps=fps, between="nearest")
+    return resized(gapless(clip), size)
 
 
 def _fitted(picture: torch.Tensor, size: tuple[int, int], fit: Fit) -> torch.Tensor:
