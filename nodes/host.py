@@ -180,7 +180,7 @@ def sample(
     """Noises `latent` to sigmas[0] and samples it along `sigmas`; returns a latent of the same shape.
 
     `denoise_mask` (B, 1, h, w) at the latent's size: 1 takes part in every step, m in the last floor(m n) of n, 0 in
-    none (core.feedback.masks.stepwise_mask). `callback(step, x0, x, total)` follows every step. The noise depends on
+    none (core.feedback.stepwise.stepwise_mask). `callback(step, x0, x, total)` follows every step. The noise depends on
     the seeds and the latent's shape alone; with a `subseed_strength` of 0 it is that of the stock KSampler, otherwise
     it is turned towards the noise of `subseed` (core.feedback.noise). No global generator is reseeded.
     """
@@ -236,7 +236,7 @@ def with_stepwise_masks(model: Any) -> Any:
 
 
 def _count_steps(sigma: torch.Tensor, mask: torch.Tensor, extra_options: dict[str, Any]) -> torch.Tensor:
-    from .core.feedback.masks import stepwise_mask
+    from .core.feedback.stepwise import stepwise_mask
 
     return stepwise_mask(sigma, mask, extra_options["sigmas"])
 

@@ -209,7 +209,7 @@ def _average(parts: list[tuple[float, Tensor]]) -> Tensor:
 
 def _masked(denoiser: Denoiser, latent: Tensor, noise: Tensor, mask: Tensor, sigmas: Tensor) -> Denoiser:
     """Keeps the latent where the mask does not take part yet, at the noise level that its neighbours have."""
-    from ..core.feedback.masks import stepwise_mask
+    from ..core.feedback.stepwise import stepwise_mask
 
     mask = mask.to(latent)
 

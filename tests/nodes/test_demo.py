@@ -6,7 +6,7 @@ from scipy.fft import dctn
 
 from framedrift.nodes import demo, host
 from framedrift.nodes.core.errors import FramedriftError
-from framedrift.nodes.core.feedback.masks import stepwise_mask
+from framedrift.nodes.core.feedback.stepwise import stepwise_mask
 from framedrift.nodes.core.field import axis_powers, mean_picture
 from framedrift.nodes.core.palette import palette_from, palette_vector
 from framedrift.nodes.headless import sampling

@@ -4,8 +4,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framedrift.nodes.core.feedback.denoise import Diffusion, denoise_map, keep_untouched, plan_diffusion
-from framedrift.nodes.core.feedback.masks import stepwise_mask
 from framedrift.nodes.core.feedback.plan import sampler_steps
+from framedrift.nodes.core.feedback.stepwise import stepwise_mask
 
 
 def flat(value: float, size=(32, 48)) -> torch.Tensor:

@@ -5,7 +5,7 @@ from itertools import pairwise
 import pytest
 import torch
 
-from framedrift.nodes.core.feedback.masks import stepwise_mask
+from framedrift.nodes.core.feedback.stepwise import stepwise_mask
 
 SIGMAS = torch.tensor([14.6, 7.0, 3.0, 1.0, 0.3, 0.0])  # five steps
 
