@@ -31,6 +31,7 @@ __all__ = [
     "ComfyExtension",
     "DeviceModel",
     "Progress",
+    "add_routes",
     "check_bounds",
     "check_interrupted",
     "check_prefix",
@@ -50,6 +51,7 @@ __all__ = [
     "save_path",
     "schedule_input",
     "scheduler_names",
+    "send_event",
     "seed_input",
     "sigmas",
     "size_multiple",
@@ -541,6 +543,53 @@ def video_from_file(path: Path) -> Any:
     from .headless.video import VideoFile
 
     return VideoFile(path)
+
+
+# ---------------------------------------------------------------- routes and events
+
+
+def add_routes(prefix: str, answer: Callable[..., Any], largest_body: int) -> None:
+    """Answers what lies below `prefix` on ComfyUI's server, also below /api; elsewhere there is nobody to ask.
+
+    Args:
+        prefix: as "/framedrift".
+        answer: `(method, path, query, headers, body)` to an answer with `status`, `headers` and `body`, which is
+            bytes or a file's path; called in a thread of its own, so that the server goes on meanwhile. `path` is what
+            follows the prefix, with the percent signs that it was sent with.
+        largest_body: in bytes; one byte more is read of a longer one, so that `answer` can tell.
+    """
+    if (server := _server()) is None:
+        return
+    import asyncio
+
+    from aiohttp import web
+
+    async def handle(request: Any) -> Any:
+        body = b""
+        # Never more than asked for in memory, whatever the sender says of the length.
+        while len(body) <= largest_body and (part := await request.content.read(largest_body + 1 - len(body))):
+            body += part
+        path = request.rel_url.raw_path.partition(f"{prefix}/")[2]
+        given = await asyncio.to_thread(answer, request.method, path, dict(request.query), dict(request.headers), body)
+        if isinstance(given.body, Path):
+            return web.FileResponse(given.body, status=given.status, headers=given.headers)
+        return web.Response(body=given.body, status=given.status, headers=given.headers)
+
+    for register in (server.routes.get, server.routes.post):
+        register(f"{prefix}/{{path:.*}}")(handle)
+
+
+def send_event(name: str, data: dict[str, Any]) -> None:
+    """Tells every open page; where there is no server, nobody. From any thread, and at once: nothing is waited for."""
+    if (server := _server()) is not None:
+        server.send_sync(name, data)
+
+
+def _server() -> Any:
+    """ComfyUI's server; None where there is none, as in a script that only imports ComfyUI."""
+    import sys
+
+    return getattr(getattr(sys.modules.get("server"), "PromptServer", None), "instance", None) if IN_COMFYUI else None
 
 
 # ---------------------------------------------------------------- the demo model
