@@ -51,8 +51,8 @@ __all__ = [
     "save_path",
     "schedule_input",
     "scheduler_names",
-    "send_event",
     "seed_input",
+    "send_event",
     "sigmas",
     "size_multiple",
     "temp_directory",
@@ -561,8 +561,10 @@ def add_routes(prefix: str, answer: Callable[..., Any], largest_body: int) -> No
     if (server := _server()) is None:
         return
     import asyncio
+    import sys
 
-    from aiohttp import web
+    # The library that ComfyUI's server is built on, as that module has it.
+    web = sys.modules["server"].web
 
     async def handle(request: Any) -> Any:
         body = b""
