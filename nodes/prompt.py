@@ -60,6 +60,15 @@ class Prompts:
         found._encoded = self._encoded
         return found
 
+    def edited(self, text: str) -> Prompts:
+        """The same with another text; raises PromptError where it cannot be read. What is encoded is shared."""
+        added = self.schedule.additions
+        texts = dict(zip(ADDED_TEXTS, added.texts, strict=True))
+        schedule = parse_prompts(text, self.schedule.negative, **texts, weights=dict(added.weights))
+        found = Prompts(self.clip, schedule, self.blend, self.overlap)
+        found._encoded = self._encoded
+        return found
+
     @property
     def text(self) -> str:
         """The schedule as the user wrote it."""

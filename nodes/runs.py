@@ -7,7 +7,8 @@ from typing import Any
 from . import host, sockets
 from .core.errors import FramedriftError
 from .host import io
-from .sampler import RUN_FOLDER, FrameFeedbackSampler
+from .job import run_store
+from .sampler import FrameFeedbackSampler
 
 
 class LoadRun(io.ComfyNode):
@@ -51,7 +52,7 @@ class LoadRun(io.ComfyNode):
         try:
             # An empty name may mean a run that the same graph is about to make.
             if kwargs.get("run"):
-                _store().path_of(kwargs["run"].strip())
+                run_store().path_of(kwargs["run"].strip())
         except FramedriftError as error:
             return str(error).replace("run_name:", "run:", 1)
         return True
@@ -71,7 +72,7 @@ class LoadRun(io.ComfyNode):
         """Reads the journal; pictures are read when they are asked for."""
         from .core.interop import sampler_settings
 
-        store, path = _store(), _path(run)
+        store, path = run_store(), _path(run)
         frames, manifest = store.read(path), store.read_manifest(path)
         if not len(frames):
             raise FramedriftError(f"run: {path.name} has no frames yet.")
@@ -93,15 +94,9 @@ def _setting_names() -> set[str]:
     return {name for name, kind in kinds.items() if name not in left_out and set(kind.split(",")) & typed}
 
 
-def _store():
-    from .core.run import RunStore
-
-    return RunStore(host.output_directory() / RUN_FOLDER)
-
-
 def _path(name: str):
     """The folder of the run of this name, or of the newest."""
-    store = _store()
+    store = run_store()
     if name.strip():
         return store.path_of(name.strip())
     runs = [run for run in store.list() if run.problem is None]

@@ -164,6 +164,37 @@ class Track2D:
         return {name: float(curve[frame]) for name, curve in self.curves.items()}
 
 
+def spliced(before: Track, after: Track, frame: int) -> Track2D | Track3D:
+    """A track that goes as `before` up to `frame`, and from there as `after` goes: what an edit of a camera gives.
+
+    Raises:
+        FramedriftError: one moves in space and the other in the plane, or `before` ends before `frame`.
+    """
+    check_frames(len(before), frame)
+    kept, new = slice(None, frame + 1), slice(frame + 1, None)
+    if isinstance(before, Track3D) and isinstance(after, Track3D):
+        onto = inverse_rigid(after.views[min(frame, len(after) - 1)]) @ before.views[frame]
+        views = np.concatenate([before.views[kept], after.views[new] @ onto])
+        joined = {"fov_deg": (before.fov_deg, after.fov_deg), "aspect": (before.aspect, after.aspect)}
+        lens = {name: np.concatenate([first[kept], then[new]]) for name, (first, then) in joined.items()}
+        return Track3D(views, curves=_joined(before, after, frame), **lens)
+    if isinstance(before, Track2D) and isinstance(after, Track2D):
+        deltas = np.concatenate([before.motions()[kept], after.motions()[new]])
+        matrices = [*before.matrices[kept]]
+        with np.errstate(over="ignore", invalid="ignore"):
+            for delta in deltas[frame + 1 :]:
+                matrices.append(delta @ matrices[-1])
+        return Track2D(np.stack(matrices), before.size, _joined(before, after, frame), deltas)
+    raise FramedriftError("camera: one in space cannot go on as one in the picture's plane, or the other way round")
+
+
+def _joined(before: Track2D | Track3D, after: Track2D | Track3D, frame: int) -> dict[str, np.ndarray]:
+    shared = [name for name in after.curves if name in before.curves]
+    return {
+        name: np.concatenate([before.curves[name][: frame + 1], after.curves[name][frame + 1 :]]) for name in shared
+    }
+
+
 def motion_curves(views: np.ndarray, fov_deg: np.ndarray) -> dict[str, np.ndarray]:
     """The motion as Deforum's schedules would have it, frame by frame: what `pose.deltas` gives, and the lens."""
     moves, turns = deltas(views)

@@ -1,0 +1,85 @@
+"""What can be changed in an animation while it is made, and how a change becomes inputs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from .core.errors import FramedriftError
+from .sampler_inputs import ALIGNMENTS, COHERENCES, SEED_BEHAVIORS
+from .score import SCHEDULES, SEED_SCHEDULES
+
+if TYPE_CHECKING:
+    from .core.feedback import Options
+
+#: Before the names of a camera's schedules.
+CAMERA = "camera."
+#: The sampler's inputs that may change from one frame to the next, besides its schedules.
+_PLAIN = ("sampler_name", "scheduler", "color_coherence", "seed_behavior", "diffusion_cadence", "align_to_keyframes",
+          "hole_denoise", "full_steps", "video_mix")  # fmt: skip
+_CHOICES = {"color_coherence": list(COHERENCES), "seed_behavior": SEED_BEHAVIORS, "align_to_keyframes": ALIGNMENTS}
+
+
+def editable(inputs: Mapping[str, Any], options: Options) -> dict[str, Any]:
+    """What `edited_inputs` can change, and what it is now: the prompts, schedules by their names, those of a 3D or 2D
+    Camera behind "camera.", and those of option nodes by their names in the chain.
+    """
+    found: dict[str, Any] = {"prompts": inputs["prompts"].text}
+    for name in (*SCHEDULES, *SEED_SCHEDULES, "cadence_schedule"):
+        given = inputs.get(name)
+        given = SEED_SCHEDULES.get(name, "") if given is None else given
+        found[name] = str(getattr(given, "text", given))
+    found |= {name: inputs[name] for name in _PLAIN if inputs.get(name) is not None}
+    camera = inputs.get("camera")
+    if _has_schedules(camera):
+        found |= {f"{CAMERA}{name}": text for name, text in camera.texts().items() if isinstance(text, str)}
+    return found | options.texts()
+
+
+def edited_inputs(inputs: Mapping[str, Any], command: Mapping[str, Any]) -> dict[str, Any]:
+    """The sampler's inputs after an "edit" or "extend", as they stand in a run's journal.
+
+    Raises:
+        FramedriftError: it names what cannot be changed, or the text that cannot be read.
+    """
+    arguments = command["arguments"]
+    if command["action"] == "extend":
+        return {**inputs, "num_frames": inputs["num_frames"] + arguments["frames"]}
+    changed = dict(inputs)
+    options = inputs.get("options")
+    chained = options.texts() if options is not None else {}
+    moves, tuned = {}, {}
+    for name, value in arguments["changes"].items():
+        if name == "prompts":
+            changed["prompts"] = inputs["prompts"].edited(value)
+        elif name.startswith(CAMERA):
+            moves[name.removeprefix(CAMERA)] = value
+        elif name in chained:
+            tuned[name] = value
+        elif name in _CHOICES and value not in _CHOICES[name]:
+            raise FramedriftError(f"{name} is {value!r}, and must be one of: {', '.join(_CHOICES[name])}.")
+        elif name in _PLAIN or name in SCHEDULES or name in SEED_SCHEDULES or name == "cadence_schedule":
+            changed[name] = value
+        else:
+            raise FramedriftError(f"{name} cannot be changed while an animation is made.")
+    if moves:
+        changed["camera"] = _moved(inputs.get("camera"), moves)
+    if tuned:
+        changed["options"] = options.edited(tuned)
+    return changed
+
+
+def _moved(camera: Any, moves: Mapping[str, Any]) -> Any:
+    known = [name for name, text in camera.texts().items() if isinstance(text, str)] if _has_schedules(camera) else []
+    for name in moves:
+        if name not in known:
+            has = f"it has {', '.join(known)}" if known else "only a 3D Camera's and a 2D Camera's schedules can be"
+            raise FramedriftError(f"{CAMERA}{name} cannot be changed: {has}.")
+    return replace(camera, **moves)
+
+
+def _has_schedules(camera: Any) -> bool:
+    from .core.camera import Camera2D, Camera3D
+
+    return isinstance(camera, Camera2D | Camera3D)
