@@ -7,8 +7,9 @@ Every name here means the same in both worlds. Images that go in and out are cor
 from __future__ import annotations
 
 import importlib.util
+import inspect
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -32,15 +33,21 @@ __all__ = [
     "DeviceModel",
     "Progress",
     "add_routes",
+    "apply_controls",
     "check_bounds",
     "check_interrupted",
     "check_prefix",
+    "checkpoint_names",
+    "clip_skipped",
     "empty_latent",
     "file_metadata",
     "fps_input",
     "input_directory",
     "io",
     "latent_previewer",
+    "load_checkpoint",
+    "load_lora",
+    "lora_names",
     "metadata_allowed",
     "models_directories",
     "num_frames_input",
@@ -55,6 +62,7 @@ __all__ = [
     "send_event",
     "sigmas",
     "size_multiple",
+    "takes_eta",
     "temp_directory",
     "to_core",
     "to_image",
@@ -65,6 +73,8 @@ __all__ = [
     "vae_decode",
     "vae_encode",
     "video_from_file",
+    "with_guidance",
+    "with_lora",
     "with_stepwise_masks",
 ]
 
@@ -149,6 +159,18 @@ def scheduler_names() -> list[str]:
     return list(sampling.scheduler_names())
 
 
+def takes_eta(sampler_name: str) -> bool:
+    """Whether this sampler adds noise as it goes, and is told by `eta` how much."""
+    if not IN_COMFYUI:
+        from .headless import sampling
+
+        return sampling.takes_eta(sampler_name)
+    import comfy.samplers
+
+    found = comfy.samplers.sampler_object(sampler_name)
+    return "eta" in inspect.signature(found.sampler_function).parameters
+
+
 def sigmas(model: Any, scheduler: str, sampler_name: str, steps: int) -> torch.Tensor:
     """The noise levels of `steps` steps from pure noise to none: (steps + 1,), as the stock KSampler has them."""
     if not IN_COMFYUI:
@@ -178,13 +200,17 @@ def sample(
     callback: Callable[[int, torch.Tensor, torch.Tensor, int], None] | None = None,
     subseed: int = 0,
     subseed_strength: float = 0.0,
+    eta: float | None = None,
+    noise_multiplier: float = 1.0,
 ) -> torch.Tensor:
     """Noises `latent` to sigmas[0] and samples it along `sigmas`; returns a latent of the same shape.
 
     `denoise_mask` (B, 1, h, w) at the latent's size: 1 takes part in every step, m in the last floor(m n) of n, 0 in
     none (core.feedback.stepwise.stepwise_mask). `callback(step, x0, x, total)` follows every step. The noise depends on
     the seeds and the latent's shape alone; with a `subseed_strength` of 0 it is that of the stock KSampler, otherwise
-    it is turned towards the noise of `subseed` (core.feedback.noise). No global generator is reseeded.
+    it is turned towards the noise of `subseed` (core.feedback.noise), and `noise_multiplier` makes it stronger or
+    weaker. `eta` is how much noise the sampler adds at every step, where `takes_eta` says that it does; None leaves it
+    its own. No global generator is reseeded.
     """
     if not IN_COMFYUI:
         from .headless import sampling
@@ -202,6 +228,8 @@ def sample(
             callback=callback,
             subseed=subseed,
             subseed_strength=subseed_strength,
+            eta=eta,
+            noise_multiplier=noise_multiplier,
         )
     import comfy.sample
     import comfy.samplers
@@ -210,13 +238,18 @@ def sample(
 
     latent = comfy.sample.fix_empty_latent_channels(model, latent)
     noise = initial_noise(tuple(latent.shape), seed, subseed, subseed_strength).to(latent.dtype)
+    if noise_multiplier != 1.0:
+        noise = noise * noise_multiplier
+    sampler = comfy.samplers.sampler_object(sampler_name)
+    if eta is not None and takes_eta(sampler_name):
+        sampler.extra_options = {**sampler.extra_options, "eta": eta}
     if denoise_mask is not None:
         model = with_stepwise_masks(model)
     return comfy.sample.sample_custom(
         model,
         noise,
         cfg,
-        comfy.samplers.sampler_object(sampler_name),
+        sampler,
         sigmas,
         positive,
         negative,
@@ -303,6 +336,145 @@ def _check_size(vae: Any, size: tuple[int, int]) -> None:
         if length % multiple:
             near = max(multiple, round(length / multiple) * multiple)
             raise FramedriftError(f"{name} is {length}, and must be a multiple of {multiple} for this VAE: try {near}.")
+
+
+def apply_controls(
+    positive: list,
+    negative: list,
+    controls: Iterable[tuple[Any, torch.Tensor, float, float, float, Any]],
+    vae: Any = None,
+) -> tuple[list, list]:
+    """Both conditionings under ControlNets, as a chain of stock ControlNetApplyAdvanced nodes has them.
+
+    `controls` are (CONTROL_NET, core image (1, 3, H, W), weight, start, end, VAE or None), start and end being shares
+    of the sigma schedule from 0 to 1; a weight of 0 leaves one out. `vae` serves those that need one and bring none.
+    What is given stays as it was: start from the same conditioning at every frame, or the chain grows.
+
+    Raises FramedriftError without ComfyUI: there is nothing that loads a ControlNet.
+    """
+    for net, picture, weight, start, end, own_vae in controls:
+        if weight == 0:
+            continue
+        if not IN_COMFYUI:
+            raise FramedriftError("control_net: ControlNets need ComfyUI; take the Control node out of the chain.")
+        hinted = {"cond_hint": picture, "strength": weight, "timestep_percent_range": (start, end)}
+        hinted["vae"] = vae if own_vae is None else own_vae
+        # One copy serves all entries that had the same control before: ComfyUI runs those in one batch.
+        copies: dict[Any, Any] = {}
+        positive, negative = (
+            [[entry, _controlled(options, net, hinted, copies)] for entry, options in side]
+            for side in (positive, negative)
+        )
+    return positive, negative
+
+
+def _controlled(options: dict[str, Any], net: Any, hinted: dict[str, Any], copies: dict[Any, Any]) -> dict[str, Any]:
+    before = options.get("control")
+    if before not in copies:
+        copies[before] = net.copy().set_cond_hint(**hinted).set_previous_controlnet(before)
+    return {**options, "control": copies[before], "control_apply_to_uncond": False}
+
+
+def with_guidance(conditioning: list, guidance: float) -> list:
+    """A conditioning with distilled guidance, as stock FluxGuidance sets it; models without it do not look at it."""
+    return [[entry, {**options, "guidance": guidance}] for entry, options in conditioning]
+
+
+def clip_skipped(clip: Any, skip: int) -> Any:
+    """A CLIP that stops at its last layer but `skip - 1`, as the WebUI counts; 1 is the very same CLIP.
+
+    2 is a stop_at_clip_layer of -2 in stock CLIPSetLastLayer. An encoder with fewer layers is left as it is.
+    """
+    if skip <= 1:
+        return clip
+    skipped = clip.clone()
+    skipped.clip_layer(-skip)
+    return skipped
+
+
+# ---------------------------------------------------------------- checkpoints and LoRAs
+
+
+def checkpoint_names() -> list[str]:
+    """The checkpoints that `load_checkpoint` finds, with their subfolders; none without ComfyUI."""
+    return _model_names("checkpoints")
+
+
+def lora_names() -> list[str]:
+    """The LoRAs that `load_lora` finds, likewise."""
+    return _model_names("loras")
+
+
+def load_checkpoint(name: str) -> tuple[Any, Any, Any]:
+    """MODEL, CLIP and VAE of a checkpoint, as stock Load Checkpoint gives them; None for what it does not hold.
+
+    Raises FramedriftError where there is none of that name.
+    """
+    path = _model_file("checkpoints", name)
+    import comfy.sd
+    import folder_paths
+
+    embeddings = folder_paths.get_folder_paths("embeddings")
+    model, clip, vae = comfy.sd.load_checkpoint_guess_config(
+        path, output_vae=True, output_clip=True, embedding_directory=embeddings
+    )[:3]
+    # A VAE without weights stands for none, and fails when it is used.
+    return model, clip, vae if getattr(vae, "first_stage_model", None) is not None else None
+
+
+def load_lora(name: str) -> tuple[Any, Any]:
+    """A LoRA's weights and what its file says of itself, for `with_lora`. Nothing in the file is executed.
+
+    Raises FramedriftError where there is none of that name.
+    """
+    path = _model_file("loras", name)
+    import comfy.utils
+
+    return comfy.utils.load_torch_file(path, safe_load=True, return_metadata=True)
+
+
+def with_lora(
+    model: Any, clip: Any, lora: tuple[Any, Any], strength_model: float, strength_clip: float
+) -> tuple[Any, Any]:
+    """(model, clip) with a LoRA from `load_lora` over what they had, as stock Load LoRA puts it.
+
+    Where a strength is 0, or no weight of the LoRA belongs there, the very same object comes back.
+    """
+    import comfy.sd
+
+    weights, metadata = lora
+    patched = comfy.sd.load_lora_for_models(model, clip, weights, strength_model, strength_clip, lora_metadata=metadata)
+    before = (model, strength_model), (clip, strength_clip)
+    model, clip = (
+        new if strength and _patch_count(new) > _patch_count(old) else old
+        for new, (old, strength) in zip(patched, before, strict=True)
+    )
+    return model, clip
+
+
+def _patch_count(patched: Any) -> int:
+    """How many patches of weights a model or a CLIP has."""
+    patcher = getattr(patched, "patcher", patched)
+    return sum(len(patches) for patches in getattr(patcher, "patches", {}).values())
+
+
+def _model_names(kind: str) -> list[str]:
+    if not IN_COMFYUI:
+        return []
+    import folder_paths
+
+    return folder_paths.get_filename_list(kind)
+
+
+def _model_file(kind: str, name: str) -> str:
+    """Where a model lies; only what is listed counts, so that no name leads out of the models' folders."""
+    if not IN_COMFYUI:
+        raise FramedriftError(f"{name}: {kind} are loaded by ComfyUI; without it there is the demo model alone.")
+    if name not in _model_names(kind):
+        raise FramedriftError(f"there is no {name!r} in the folder {kind}.")
+    import folder_paths
+
+    return folder_paths.get_full_path_or_raise(kind, name)
 
 
 def upscale(model: Any, image: torch.Tensor) -> torch.Tensor:

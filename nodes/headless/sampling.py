@@ -1,5 +1,6 @@
 """Samplers and schedulers for the demo model, under ComfyUI's names and with its results."""
 
+import inspect
 import math
 from collections.abc import Callable
 from itertools import pairwise
@@ -19,9 +20,11 @@ T = TypeVar("T")
 
 
 class Sampler(Protocol):
-    """Brings x from sigmas[0] to sigmas[-1]."""
+    """Brings x from sigmas[0] to sigmas[-1]. One that adds noise as it goes takes an `eta` too."""
 
-    def __call__(self, denoiser: Denoiser, x: Tensor, sigmas: Tensor, noise: NoiseSource, report: Report) -> Tensor: ...
+    def __call__(
+        self, denoiser: Denoiser, x: Tensor, sigmas: Tensor, noise: NoiseSource, report: Report, **options: float
+    ) -> Tensor: ...
 
 
 # ---------------------------------------------------------------- schedulers
@@ -62,15 +65,23 @@ def _euler(denoiser: Denoiser, x: Tensor, sigmas: Tensor, noise: NoiseSource, re
     return x
 
 
-def _euler_ancestral(denoiser: Denoiser, x: Tensor, sigmas: Tensor, noise: NoiseSource, report: Report) -> Tensor:
-    """The ancestral step of Song et al. 2021: further down than asked for, and up again with new noise."""
+def _euler_ancestral(
+    denoiser: Denoiser, x: Tensor, sigmas: Tensor, noise: NoiseSource, report: Report, eta: float = 1.0
+) -> Tensor:
+    """The ancestral step of Song et al. 2021: further down than asked for, and up again with new noise.
+
+    `eta` is the share of the noise that is put back: 0 is Euler's step.
+    """
     for i, (now, then) in enumerate(pairwise(sigmas)):
         clean = denoiser(x, now)
         report(i, clean, x)
         if then == 0:
             x = clean
             continue
-        up = min(float(then), float((then**2 * (now**2 - then**2) / now**2) ** 0.5))
+        if eta == 0:
+            x = clean + (x - clean) * (then / now)
+            continue
+        up = min(float(then), eta * float((then**2 * (now**2 - then**2) / now**2) ** 0.5))
         down = float(then**2 - up**2) ** 0.5
         x = clean + (x - clean) * (down / now) + noise() * up
     return x
@@ -121,6 +132,11 @@ def sampler_names() -> list[str]:
     return list(_SAMPLERS)
 
 
+def takes_eta(sampler_name: str) -> bool:
+    """Whether this sampler adds noise as it goes, as much as an `eta` says."""
+    return "eta" in inspect.signature(_known(_SAMPLERS, sampler_name, "sampler_name")).parameters
+
+
 def scheduler_names() -> list[str]:
     """The schedulers that `sigmas` knows."""
     return list(_SCHEDULERS)
@@ -148,6 +164,8 @@ def sample(
     callback: Callback | None = None,
     subseed: int = 0,
     subseed_strength: float = 0.0,
+    eta: float | None = None,
+    noise_multiplier: float = 1.0,
 ) -> Tensor:
     """Noises `latent` (B, C, H, W) to sigmas[0] and samples it along `sigmas`; see `host.sample`."""
     from ..core.feedback.noise import initial_noise
@@ -157,6 +175,8 @@ def sample(
     if steps < 1:
         return latent.clone()
     noise = initial_noise(tuple(latent.shape), seed, subseed, subseed_strength)
+    if noise_multiplier != 1.0:
+        noise = noise * noise_multiplier
     again = torch.Generator().manual_seed(seed + 1)
     guided = _guided(model, positive, negative, cfg)
     denoiser = guided if denoise_mask is None else _masked(guided, latent, noise, denoise_mask, sigmas)
@@ -168,7 +188,8 @@ def sample(
     start = float(sigmas[0])
     from_nothing = math.isclose(start, model.sampling.sigma_max, rel_tol=1e-5) or start > model.sampling.sigma_max
     x = latent + noise * (math.sqrt(1 + start**2) if from_nothing else start)
-    return sampler(denoiser, x, sigmas, lambda: torch.randn(latent.shape, generator=again), report)
+    options = {"eta": eta} if eta is not None and takes_eta(sampler_name) else {}
+    return sampler(denoiser, x, sigmas, lambda: torch.randn(latent.shape, generator=again), report, **options)
 
 
 def _guided(model: ProceduralModel, positive: list, negative: list, cfg: float) -> Denoiser:
