@@ -14,6 +14,7 @@ from . import (
     interop,
     moves,
     prompt,
+    redo,
     runs,
     sampler,
     schedule,
@@ -27,7 +28,7 @@ from .host import ComfyExtension, io
 # In the order in which a workflow uses them.
 _MODULES = (
     schedule, prompt, camera, moves, direction, combine, trajectory, interop, depth, warp, forecast, wan, sampler,
-    runs, cadence, clips, video, demo,
+    redo, runs, cadence, clips, video, demo,
 )  # fmt: skip
 
 NODES: list[type[io.ComfyNode]] = [node for module in _MODULES for node in module.NODES]
