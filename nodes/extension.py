@@ -11,10 +11,12 @@ from . import (
     depth,
     direction,
     forecast,
+    host,
     interop,
     moves,
     prompt,
     redo,
+    routes,
     runs,
     sampler,
     schedule,
@@ -36,6 +38,10 @@ NODES: list[type[io.ComfyNode]] = [node for module in _MODULES for node in modul
 
 class FramedriftExtension(ComfyExtension):
     """All nodes of Framedrift."""
+
+    async def on_load(self) -> None:
+        """Answers below /framedrift from now on: ComfyUI's server starts after this."""
+        host.add_routes(routes.PREFIX, routes.answer, routes.LARGEST_BODY)
 
     async def get_node_list(self) -> list[type[io.ComfyNode]]:
         """The node classes."""
