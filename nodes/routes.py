@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from . import host
 from .core.errors import FramedriftError
 
 log = logging.getLogger("framedrift")
@@ -34,7 +33,7 @@ HEADERS = {
 DEFAULT_PORTS = {"http": 80, "https": 443}
 
 
-class Refused(Exception):
+class RefusedError(Exception):
     """A request that is not carried out: the status, and why in a sentence."""
 
     def __init__(self, status: HTTPStatus, reason: str) -> None:
@@ -76,19 +75,19 @@ class Request:
         """The body as a JSON object; an empty one is an object without entries."""
         kind = self.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json":
-            raise Refused(
+            raise RefusedError(
                 HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Content-Type is {kind or 'missing'}, and must be application/json."
             )
         if len(self.body) > LARGEST_BODY:
-            raise Refused(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body is over {LARGEST_BODY} bytes.")
+            raise RefusedError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"The body is over {LARGEST_BODY} bytes.")
         if not self.body.strip():
             return {}
         try:
             said = json.loads(self.body)
         except (ValueError, RecursionError) as error:
-            raise Refused(HTTPStatus.BAD_REQUEST, f"The body is no JSON: {error}.") from error
+            raise RefusedError(HTTPStatus.BAD_REQUEST, f"The body is no JSON: {error}.") from error
         if not isinstance(said, dict):
-            raise Refused(HTTPStatus.BAD_REQUEST, 'The body must be a JSON object, such as {"action": "pause"}.')
+            raise RefusedError(HTTPStatus.BAD_REQUEST, 'The body must be a JSON object, such as {"action": "pause"}.')
         return said
 
 
@@ -110,7 +109,7 @@ def answer(method: str, path: str, query: Mapping[str, str], headers: Mapping[st
         check_origin(given)
         made, request = route(method, path, query, given, body)
         return made(request)
-    except Refused as refusal:
+    except RefusedError as refusal:
         return as_json({"error": str(refusal)}, refusal.status)
     except FramedriftError as error:
         return as_json({"error": str(error)}, HTTPStatus.BAD_REQUEST)
@@ -132,14 +131,16 @@ def check_origin(headers: Mapping[str, str]) -> None:
     A program that is no browser sends neither header, and is answered.
     """
     if headers.get("sec-fetch-site", "none") not in ("none", "same-origin"):
-        raise Refused(HTTPStatus.FORBIDDEN, "This was asked for by another site, which is refused.")
+        raise RefusedError(HTTPStatus.FORBIDDEN, "This was asked for by another site, which is refused.")
     origin = headers.get("origin")
     if origin is not None and not same_place(origin, headers.get("host", "")):
-        raise Refused(HTTPStatus.FORBIDDEN, f"This was asked for by {origin[:200]}, another site, which is refused.")
+        raise RefusedError(
+            HTTPStatus.FORBIDDEN, f"This was asked for by {origin[:200]}, another site, which is refused."
+        )
 
 
 def same_place(origin: str, host_name: str) -> bool:
-    """Whether a page of this origin ("https://name:port", or "null") came from the server that is asked by this name."""
+    """Whether a page of this origin ("https://name:port" or "null") came from the server that is asked by this name."""
     try:
         page, asked = urlsplit(origin), urlsplit(f"//{host_name}")
         usual = DEFAULT_PORTS.get(page.scheme)
@@ -154,7 +155,7 @@ def same_place(origin: str, host_name: str) -> bool:
 def route(
     method: str, path: str, query: Mapping[str, str], headers: Mapping[str, str], body: bytes
 ) -> tuple[Callable[[Request], Answer], Request]:
-    """What makes the answer, and what it is given. Raises Refused where there is nothing, or another method is due."""
+    """What makes the answer, and what it is given. Raises RefusedError where nothing is, or another method is due."""
     from . import run_routes as made
 
     parts = [unquote(part, errors="strict") for part in readable(path).split("/")]
@@ -171,10 +172,10 @@ def route(
         found, name = {"GET": made.show_run}, "/".join(parts[1:])
     if found is None:
         known = "runs, runs/NAME, runs/NAME/frames/INDEX, runs/NAME/video, runs/NAME/commands and schema"
-        raise Refused(HTTPStatus.NOT_FOUND, f"There is no {PREFIX}/{path[:200]}; there are {known}.")
+        raise RefusedError(HTTPStatus.NOT_FOUND, f"There is no {PREFIX}/{path[:200]}; there are {known}.")
     asked = "GET" if method == "HEAD" else method
     if asked not in found:
-        raise Refused(HTTPStatus.METHOD_NOT_ALLOWED, f"This takes {', '.join(found)}, not {method}.")
+        raise RefusedError(HTTPStatus.METHOD_NOT_ALLOWED, f"This takes {', '.join(found)}, not {method}.")
     return found[asked], Request(asked, query, headers, body, name, index)
 
 
@@ -183,7 +184,7 @@ def readable(path: str) -> str:
     try:
         text = unquote(path, errors="strict")
     except UnicodeDecodeError as error:
-        raise Refused(HTTPStatus.BAD_REQUEST, "The path is no UTF-8.") from error
+        raise RefusedError(HTTPStatus.BAD_REQUEST, "The path is no UTF-8.") from error
     if re.search(r"[\x00-\x1f\x7f]", text):
-        raise Refused(HTTPStatus.BAD_REQUEST, "The path holds a control character, which no run's name does.")
+        raise RefusedError(HTTPStatus.BAD_REQUEST, "The path holds a control character, which no run's name does.")
     return path.strip("/")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import threading
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -14,8 +15,9 @@ import numpy as np
 from . import host
 from .core.errors import FramedriftError
 from .core.run import RunStore
+from .core.run.names import MANIFEST
 from .job import run_store
-from .routes import Answer, Refused, Request, as_json
+from .routes import Answer, RefusedError, Request, as_json
 
 #: What of run.json goes to the page: not the graph, nor what a run is recognised by.
 SHOWN = ("framedrift", "settings", "editable", "node")
@@ -69,21 +71,21 @@ def frame(request: Request) -> Answer:
     entry = _entry(store.journal(path), request.index, path.name)
     depth = request.query.get("depth", "0") != "0"
     if depth and not entry.get("depth_sha256"):
-        raise Refused(HTTPStatus.NOT_FOUND, f"Frame {request.index} of run {path.name} has no depth.")
+        raise RefusedError(HTTPStatus.NOT_FOUND, f"Frame {request.index} of run {path.name} has no depth.")
     file = Layout(path).depth(request.index) if depth else Layout(path).frame(request.index)
     if file.resolve() != file:
-        raise Refused(HTTPStatus.NOT_FOUND, f"Frame {request.index} of run {path.name} is a link to elsewhere.")
+        raise RefusedError(HTTPStatus.NOT_FOUND, f"Frame {request.index} of run {path.name} is a link to elsewhere.")
     try:
         pixels = load_checked(file, entry, "depth_sha256" if depth else "sha256")
     except FramedriftError as error:
-        raise Refused(HTTPStatus.CONFLICT, str(error)) from error
+        raise RefusedError(HTTPStatus.CONFLICT, str(error)) from error
     if "width" not in request.query:
         return Answer(HTTPStatus.OK, "image/png", file)
     return Answer(HTTPStatus.OK, "image/jpeg", _small(pixels, request.query["width"]))
 
 
 def _entry(journal: list[dict[str, Any]], index: int, name: str) -> dict[str, Any]:
-    """The journal's line of a frame. Raises Refused, which names the nearest ones, where there is none."""
+    """The journal's line of a frame. Raises RefusedError, which names the nearest ones, where there is none."""
     for entry in journal:
         if entry["index"] == index:
             return entry
@@ -91,18 +93,17 @@ def _entry(journal: list[dict[str, Any]], index: int, name: str) -> dict[str, An
     after = [entry["index"] for entry in journal if entry["index"] > index][:1]
     near = " and ".join(map(str, before + after))
     what = f"the nearest that were diffused are {near}" if near else "it has none yet"
-    raise Refused(HTTPStatus.NOT_FOUND, f"Run {name} has no diffused frame {index}: {what}.")
+    raise RefusedError(HTTPStatus.NOT_FOUND, f"Run {name} has no diffused frame {index}: {what}.")
 
 
 def _small(pixels: np.ndarray, width: str) -> bytes:
     """A JPEG so many pixels wide, never larger than the picture; 16-bit grey is brought to 8."""
     from PIL import Image
 
-    if not width.isascii() or not width.isdigit() or not WIDTHS[0] <= int(width) <= WIDTHS[1]:
-        raise Refused(
-            HTTPStatus.BAD_REQUEST,
-            f"width is {width[:20]!r}, and must be a whole number from {WIDTHS[0]} to {WIDTHS[1]}.",
-        )
+    low, high = WIDTHS
+    if not re.fullmatch(r"[0-9]{1,6}", width) or not low <= int(width) <= high:
+        reason = f"width is {width[:20]!r}, and must be a whole number from {low} to {high}."
+        raise RefusedError(HTTPStatus.BAD_REQUEST, reason)
     picture = Image.fromarray(pixels if pixels.ndim == 3 else (pixels >> 8).astype(np.uint8))
     picture.thumbnail((int(width), picture.height))
     packed = io.BytesIO()
@@ -130,13 +131,13 @@ def video(request: Request) -> Answer:
     try:
         frames = store.read(path)
     except FramedriftError as error:
-        raise Refused(HTTPStatus.CONFLICT, str(error)) from error
+        raise RefusedError(HTTPStatus.CONFLICT, str(error)) from error
     if not len(frames):
-        raise Refused(HTTPStatus.CONFLICT, f"Run {path.name} has no frames yet.")
+        raise RefusedError(HTTPStatus.CONFLICT, f"Run {path.name} has no frames yet.")
     # What follows the last diffused frame is tweened only where nothing more comes: at the end of a loop.
     whole = gapless(frames) if store.status(path).state == "complete" else trimmed(frames, 0, frames.indices[-1])
     if not _encoding.acquire(blocking=False):
-        raise Refused(HTTPStatus.CONFLICT, "Another video is being made; ask again when it is done.")
+        raise RefusedError(HTTPStatus.CONFLICT, "Another video is being made; ask again when it is done.")
     try:
         file, saved = host.save_path(prefix, known.extension, whole.size)
         texts = _texts(Layout(path).frame(frames.indices[-1]))
@@ -154,7 +155,7 @@ def _texts(picture: Path) -> dict[str, str]:
         return {}
     with Image.open(picture) as opened:
         opened.load()
-        return {key: value for key, value in opened.info.items() if isinstance(value, str)}
+        return {str(key): value for key, value in opened.info.items() if isinstance(value, str)}
 
 
 def command(request: Request) -> Answer:
@@ -190,20 +191,19 @@ def _place(request: Request) -> tuple[RunStore, Path]:
     """The runs, and the folder of the one that is meant.
 
     Raises:
-        Refused: the name is no name (it climbs, or is absolute), or no run is called so.
+        RefusedError: the name is no name (it climbs, or is absolute), or no run is called so.
     """
     store, parts = run_store(), request.name.replace("\\", "/").split("/")
     if any(part.strip() in ("", ".", "..") for part in parts) or ":" in parts[0]:
-        raise Refused(HTTPStatus.BAD_REQUEST, f"{request.name[:200]!r} is no run's name, such as animation_00001.")
+        raise RefusedError(HTTPStatus.BAD_REQUEST, f"{request.name[:200]!r} is no run's name, such as animation_00001.")
     try:
         path = store.path_of("/".join(parts))
-        there = (path / "run.json").is_file()
+        if (path / MANIFEST).is_file():
+            return store, path
     except (FramedriftError, OSError):
-        there = False
-    if not there:
-        last = ", ".join(run.name for run in store.list()[-5:]) or "none"
-        raise Refused(HTTPStatus.NOT_FOUND, f"There is no run {request.name[:200]!r} (the last ones: {last}).")
-    return store, path
+        pass
+    last = ", ".join(run.name for run in store.list()[-5:]) or "none"
+    raise RefusedError(HTTPStatus.NOT_FOUND, f"There is no run {request.name[:200]!r} (the last ones: {last}).")
 
 
 def _name(store: RunStore, path: Path) -> str:
