@@ -469,7 +469,7 @@ def _model_names(kind: str) -> list[str]:
 def _model_file(kind: str, name: str) -> str:
     """Where a model lies; only what is listed counts, so that no name leads out of the models' folders."""
     if not IN_COMFYUI:
-        raise FramedriftError(f"{name}: {kind} are loaded by ComfyUI; without it there is the demo model alone.")
+        raise FramedriftError(f"{kind} are loaded by ComfyUI; without it there is the demo model alone.")
     if name not in _model_names(kind):
         raise FramedriftError(f"there is no {name!r} in the folder {kind}.")
     import folder_paths
