@@ -1,34 +1,26 @@
-"""A run's folder: where each thing lies, its manifest, and its pictures as lazy frames."""
+"""A run's folder: where each thing lies, its manifest, and whether its pictures are those of its journal."""
 
 from __future__ import annotations
 
 import datetime
 import json
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
 from ..errors import FramedriftError
-from ..video.frames import DEFAULT_FPS, Frames
 from .files import write_atomic
 from .journal import plain
 from .names import MANIFEST
-from .pictures import check_whole, decode_png, digest, png_size
-
-if TYPE_CHECKING:
-    from ..camera import Track
-    from ..warp import WarpSettings
+from .pictures import check_whole, decode_png, digest
 
 FORMAT = 1
 # Pictures whose pixels are compared with the journal when a run is opened; all others, when they are read.
 CHECKED_ON_OPENING = 4
-
-log = logging.getLogger("framedrift")
 
 
 @dataclass(frozen=True)
@@ -48,9 +40,24 @@ class Layout:
         return self.path / "journal.jsonl"
 
     @property
-    def state(self) -> Path:
-        """What the next frame needs."""
+    def states(self) -> Path:
+        """The states' folder."""
+        return self.path / "state"
+
+    @property
+    def old_state(self) -> Path:
+        """What the next frame needs, in a run of an older version, which kept that of its last frame only."""
         return self.path / "state.safetensors"
+
+    @property
+    def commands(self) -> Path:
+        """The mailbox of those who steer the run."""
+        return self.path / "commands"
+
+    @property
+    def status(self) -> Path:
+        """Whether the run goes on, is paused, or was stopped."""
+        return self.path / "status.json"
 
     @property
     def camera(self) -> Path:
@@ -79,6 +86,10 @@ class Layout:
     def depth(self, index: int) -> Path:
         """One frame's disparity, 16-bit."""
         return self.depths / f"{index:06d}.png"
+
+    def state(self, index: int) -> Path:
+        """What the frame after this one needs."""
+        return self.states / f"{index:06d}.safetensors"
 
 
 def new_manifest(settings: Mapping[str, Any], fingerprint: str) -> dict[str, Any]:
@@ -190,69 +201,6 @@ def load_checked(path: Path, entry: Mapping[str, Any], key: str) -> Any:
 def damaged_picture(path: Path, index: int, problem: str) -> FramedriftError:
     """The error for a picture that does not belong to the journal."""
     return FramedriftError(
-        f"Frame {index} of run {path.parent.parent.name}: {path} {problem}. Put the file back from a copy, or start a "
-        "new run; the other frames are not touched."
+        f"Frame {index} of run {path.parent.parent.name}: {path} {problem}. Put the file back from a copy, or "
+        "rewind to a frame before it; the other frames are not touched."
     )
-
-
-class RunFrames(Frames):
-    """The diffused frames of a run, each read from its PNG, and checked against the journal, when asked for.
-
-    It keeps no lock, so that a run can be looked at while it goes on; frames made later are not part of it.
-    """
-
-    def __init__(
-        self,
-        path: Path,
-        entries: Sequence[Mapping[str, Any]],
-        *,
-        fps: float = DEFAULT_FPS,
-        num_frames: int | None = None,
-        size: tuple[int, int] | None = None,
-        track: Track | None = None,
-        settings: WarpSettings | None = None,
-        cuts: frozenset[int] | None = None,
-        loops: bool = False,
-    ) -> None:
-        """Takes a run's folder and journal; `size` is read from the first picture, `cuts` from `cut` in the journal.
-
-        Raises:
-            FramedriftError: there is neither a frame nor a size.
-        """
-        self._layout = Layout(path)
-        self._entries = tuple(entries)
-        self.fps = float(fps)
-        self.indices = tuple(int(entry["index"]) for entry in self._entries)
-        self.num_frames = num_frames if num_frames is not None else (self.indices[-1] + 1 if self.indices else 0)
-        if size is None:
-            if not self.indices:
-                raise FramedriftError(f"Run {path.name} has no frames yet.")
-            size = png_size(self._layout.frame(self.indices[0]))
-        self.size = size
-        self.track = track
-        self.settings = settings
-        self.loops = loops
-        self.cuts = frozenset(e["index"] for e in self._entries if e.get("cut")) if cuts is None else frozenset(cuts)
-
-    @property
-    def path(self) -> Path:
-        """The run's folder."""
-        return self._layout.path
-
-    @property
-    def entries(self) -> tuple[Mapping[str, Any], ...]:
-        """The journal lines of these frames."""
-        return self._entries
-
-    def __getitem__(self, item: int) -> torch.Tensor:
-        entry = self._entries[self.position(item)]
-        pixels = load_checked(self._layout.frame(entry["index"]), entry, "sha256")
-        return torch.from_numpy(pixels).to(torch.float32).div_(255)
-
-    def disparity(self, item: int) -> torch.Tensor | None:
-        """The disparity kept beside the frame, (H, W) float32, 0..1, within 0.5/65535; None where there is none."""
-        entry = self._entries[self.position(item)]
-        if not entry.get("depth_sha256"):
-            return None
-        words = load_checked(self._layout.depth(entry["index"]), entry, "depth_sha256")
-        return torch.from_numpy(words.astype("float32")).div_(65535)

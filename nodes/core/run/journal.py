@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,10 +41,24 @@ def read_lines(path: Path) -> tuple[list[str], int]:
     Raises:
         FramedriftError: a line before the last is broken, or frame numbers do not ascend.
     """
+    lines, size, problem = good_lines(path)
+    if problem:
+        last = f"rewind to frame {json.loads(lines[-1])['index']}" if lines else "start a new run"
+        raise FramedriftError(
+            f"{problem}. Mend that line from a copy, or {last}; the pictures in the folder are not touched."
+        )
+    return lines, size
+
+
+def good_lines(path: Path) -> tuple[list[str], int, str | None]:
+    """The lines before the first broken one, how many bytes they are, and what is wrong with that one.
+
+    None where nothing is wrong, but for a torn last line.
+    """
     try:
         data = path.read_bytes()
     except FileNotFoundError:
-        return [], 0
+        return [], 0, None
     whole = data[: data.rfind(b"\n") + 1]
     lines = whole.split(b"\n")[:-1]
     texts: list[str] = []
@@ -53,16 +67,25 @@ def read_lines(path: Path) -> tuple[list[str], int]:
     for number, line in enumerate(lines, start=1):
         problem, index = broken(line, last)
         if problem:
-            if number == len(lines):
-                break
-            raise FramedriftError(
-                f"{path}, line {number}: {problem}. Mend that line from a copy, or start a new run; "
-                "the pictures in the folder are not touched."
-            )
+            return texts, size, None if number == len(lines) else f"{path}, line {number}: {problem}"
         last = index
         texts.append(line.decode())
         size += len(line) + 1
-    return texts, size
+    return texts, size, None
+
+
+def edits_of(entries: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """The commands that took effect on a run, in order, each with `after`: the frame that it follows, -1 for none."""
+    found, after = [], -1
+    for entry in entries:
+        found += [{**edit, "after": after} for edit in entry.get("edits", ())]
+        after = entry["index"]
+    return found
+
+
+def extension(edits: Iterable[Mapping[str, Any]]) -> int:
+    """By how many frames these commands make an animation longer."""
+    return sum(edit["arguments"]["frames"] for edit in edits if edit["action"] == "extend")
 
 
 def broken(line: bytes, last: int) -> tuple[str | None, int]:

@@ -13,6 +13,8 @@ import torch
 
 from ..errors import FramedriftError
 
+#: What the frames of a run are kept to: 256 steps to a level of the picture, which leaves the low part one byte.
+STEPS = 255 * 256
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 END = struct.pack(">I", 0) + b"IEND" + struct.pack(">I", zlib.crc32(b"IEND"))
 
@@ -32,6 +34,53 @@ def rounded(values: torch.Tensor, kind: type[np.unsignedinteger]) -> np.ndarray:
     levels = values.to("cpu", torch.float32).numpy() * np.float32(np.iinfo(kind).max)
     np.rint(levels, out=levels)
     return np.ascontiguousarray(np.clip(levels, 0, np.iinfo(kind).max, out=levels).astype(kind))
+
+
+def storable(image: torch.Tensor) -> torch.Tensor:
+    """The picture that a run can give back to the bit: rounded to 65280 steps, clipped to 0..1.
+
+    Its 8-bit PNG and one byte a value beside it hold it exactly. The loop takes this before a frame is committed, so
+    that what goes on in memory is what lies on disk.
+
+    Args:
+        image: (1, 3, H, W) float32; within 0..1 the result is at most 0.5/65280 away.
+    """
+    return from_steps(to_steps(image)).to(image.device)
+
+
+def storable_disparity(disparity: torch.Tensor) -> torch.Tensor:
+    """The disparity that its 16-bit PNG gives back to the bit; same shape, float32."""
+    return from_words(grey_words(disparity)).reshape(disparity.shape).to(disparity.device)
+
+
+def to_steps(image: torch.Tensor) -> np.ndarray:
+    """0..1 to the nearest of 65280 steps, int32 of the same shape."""
+    steps = image.detach().to("cpu", torch.float32).numpy() * np.float32(STEPS)
+    np.rint(steps, out=steps)
+    return np.clip(steps, 0, STEPS, out=steps).astype(np.int32)
+
+
+def from_steps(steps: np.ndarray) -> torch.Tensor:
+    """Steps to 0..1, float32. In numpy, whose division is the same everywhere."""
+    return torch.from_numpy(steps.astype(np.float32) / np.float32(STEPS))
+
+
+def from_words(words: np.ndarray) -> torch.Tensor:
+    """(H, W) uint16 to 0..1, float32."""
+    return torch.from_numpy(words.astype(np.float32) / np.float32(65535))
+
+
+def split_steps(steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Steps (1, 3, H, W) as a picture (H, W, 3) uint8, to the nearest level, and what that leaves, (3, H, W) int8."""
+    planes = steps.reshape(steps.shape[-3:])
+    levels = (planes + 128) >> 8
+    low = (planes - 256 * levels).astype(np.int8)
+    return np.ascontiguousarray(levels.transpose(1, 2, 0).astype(np.uint8)), low
+
+
+def join_steps(pixels: np.ndarray, low: np.ndarray) -> np.ndarray:
+    """Undoes `split_steps`: (1, 3, H, W) int32."""
+    return (256 * pixels.transpose(2, 0, 1).astype(np.int32) + low)[None]
 
 
 def digest(pixels: np.ndarray) -> str:

@@ -12,18 +12,22 @@ import numpy as np
 import torch
 
 from ..errors import FramedriftError
-from .camera import read_track, write_track
+from .branch import branch_off
+from .camera import write_track
 from .files import free_bytes, readable_errors, sweep, write_atomic
-from .folder import CHECKED_ON_OPENING, Layout, RunFrames, check_pictures, read_manifest, write_manifest
-from .journal import Journal, read_lines, to_line
-from .pictures import digest, encode_png, grey_words, rgb_bytes
-from .state import StateMark, pack_state, read_mark, read_state
+from .folder import CHECKED_ON_OPENING, Layout, check_pictures, read_manifest, write_manifest
+from .frames import RunFrames, frames_of
+from .journal import edits_of, to_line
+from .mailbox import drop_stale
+from .mend import mended
+from .pictures import digest, encode_png, from_steps, from_words, grey_words, rgb_bytes, split_steps, to_steps
+from .state import DISPARITY, IMAGE, LOW, StateMark, pack_state, read_state, same_bits
+from .status import write_status
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
     from ..camera import Track
-    from ..warp import WarpSettings
 
 log = logging.getLogger("framedrift")
 
@@ -35,16 +39,23 @@ class Run:
     carries the journal line, and whose rename is the moment at which the frame exists; then the line in the journal.
     """
 
-    def __init__(self, layout: Layout, lock: BaseFileLock) -> None:
-        """Called by RunStore: reads and mends the folder that `lock` holds."""
+    def __init__(self, layout: Layout, lock: BaseFileLock, root: Path) -> None:
+        """Called by RunStore: reads and mends the folder that `lock` holds; `root` is the store's."""
         self._layout = layout
         self._lock = lock
-        for folder in (layout.path, layout.frames, layout.depths):
+        self._root = root
+        for folder in (layout.path, layout.frames, layout.depths, layout.states):
             folder.mkdir(exist_ok=True)
             sweep(folder)
         self._manifest = read_manifest(layout)
         self._journal = mended(layout)
         check_pictures(layout, self.entries, CHECKED_ON_OPENING)
+        drop_stale(layout)
+
+    @property
+    def name(self) -> str:
+        """What the store calls it: its folder below the root, with `/`."""
+        return self.path.relative_to(self._root.resolve()).as_posix()
 
     @property
     def path(self) -> Path:
@@ -76,9 +87,28 @@ class Run:
         """The last committed frame; -1 where there is none."""
         return self.entries[-1]["index"] if self.entries else -1
 
+    @property
+    def edits(self) -> list[dict[str, Any]]:
+        """The commands that took effect, in order: id, action, arguments, and `after`, the frame they follow (or -1).
+
+        They are what the entries were committed with under `edits`.
+        """
+        return edits_of(self.entries)
+
     def state(self) -> dict[str, torch.Tensor] | None:
         """What the last commit kept for the next frame; None before the first."""
-        return read_state(self._layout.state)
+        return read_state(self._layout, self.entries[-1]) if self.entries else None
+
+    def state_at(self, index: int) -> dict[str, torch.Tensor]:
+        """What the commit of frame `index` kept, to the bit.
+
+        Raises:
+            FramedriftError: that frame is not in the journal, or its state or picture is missing or damaged.
+        """
+        found = [entry for entry in self.entries if entry["index"] == index]
+        if not found:
+            raise FramedriftError(f"Frame {index} of run {self.path.name} was not diffused, so it has no state.")
+        return read_state(self._layout, found[0])
 
     def commit(
         self,
@@ -96,7 +126,8 @@ class Run:
             image: (1, 3, H, W), 0..1.
             disparity: (1, 1, H, W), 0..1, larger is nearer; or None.
             entry: what the journal keeps beside index and hashes: seed, denoise, cfg, steps, prompt, camera.
-            state: what `state()` shall give back after this frame.
+            state: what `state()` shall give back after this frame, to the bit. Its "image" and "disparity" take next to
+                no room where they are this frame's, and `storable`.
             text: text chunks of the picture, `prompt` and `workflow` as JSON.
 
         Raises:
@@ -109,7 +140,9 @@ class Run:
                 f"Frame {index} holds values that are no numbers (NaN or infinity). A VAE in half precision often "
                 "makes them: run it in float32."
             )
-        pixels = rgb_bytes(image)
+        steps = to_steps(image)
+        exact = same_bits(from_steps(steps), image)
+        pixels, low = split_steps(steps) if exact else (rgb_bytes(image), None)
         words = None if disparity is None else grey_words(disparity)
         full = {"index": index, **{key: value for key, value in entry.items() if key != "index"}}
         full["sha256"] = digest(pixels)
@@ -117,18 +150,31 @@ class Run:
         line = to_line(full)
         picture = encode_png(pixels, text)
         depth = None if words is None else encode_png(words)
-        kept = pack_state(state, StateMark(index, len(self.entries) + 1, line))
+        packed = (
+            *([IMAGE] if low is not None and same_bits(state.get(IMAGE), image) else []),
+            *(
+                [DISPARITY]
+                if words is not None and same_bits(state.get(DISPARITY), from_words(words)[None, None])
+                else []
+            ),
+        )
+        left = {name: tensor for name, tensor in state.items() if name not in packed}
+        if low is not None and IMAGE in packed:
+            left[LOW] = torch.from_numpy(low)
+        kept = pack_state(left, StateMark(index, len(self.entries) + 1, line, packed))
         needed = len(picture) + len(depth or b"") + len(kept) + len(line)
         with readable_errors(f"write frame {index} of run {self.path.name}", self.path, needed):
             self._journal.flush()
             if free_bytes(self.path) < needed:
                 raise OSError(errno.ENOSPC, "less is free than the frame takes", str(self.path))
+            if self.complete:
+                self._set_complete(False)
             write_atomic(self._layout.frame(index), picture)
             if depth is None:
                 self._layout.depth(index).unlink(missing_ok=True)
             else:
                 write_atomic(self._layout.depth(index), depth)
-            write_atomic(self._layout.state, kept)
+            write_atomic(self._layout.state(index), kept)
         self._journal.add(line)
         try:
             self._journal.flush()
@@ -137,9 +183,12 @@ class Run:
             log.warning("The journal of run %s waits for its last line: %s", self.path.name, error)
         return self.entries[-1]
 
-    def keep_track(self, track: Track) -> None:
-        """Writes the camera's poses into the folder, where they are not yet: `RunStore.read` gives them back."""
-        if not self._layout.camera.exists():
+    def keep_track(self, track: Track, replace: bool = False) -> None:
+        """Writes the camera's poses into the folder: `RunStore.read` gives them back.
+
+        Where there are some they stay, unless `replace`: after an edit of the camera, or when the run became longer.
+        """
+        if replace or not self._layout.camera.exists():
             with readable_errors(f"write the camera of run {self.path.name}", self.path):
                 write_track(self._layout.camera, track)
 
@@ -169,9 +218,26 @@ class Run:
         """Marks the run complete."""
         with readable_errors(f"finish run {self.path.name}", self.path):
             self._journal.flush()
-            manifest = {**self._manifest, "complete": True}
-            write_manifest(self._layout, manifest)
-            self._manifest = manifest
+            self._set_complete(True)
+
+    def mark(self, state: str) -> None:
+        """Notes "running", "paused", "stopped" or "cancelled" for `RunStore.status`; written only where it changes."""
+        with readable_errors(f"write the status of run {self.path.name}", self.path):
+            write_status(self._layout, state)
+
+    def branch(self, frame: int) -> str:
+        """A new run with what this one holds up to and including `frame`, and its name; this one stays as it is.
+
+        See `RunStore.branch`; for a run that this process holds.
+        """
+        with readable_errors(f"branch run {self.path.name}", self.path):
+            self._journal.flush()
+            return branch_off(self._root, self._layout, frame)
+
+    def _set_complete(self, complete: bool) -> None:
+        manifest = {**self._manifest, "complete": complete}
+        write_manifest(self._layout, manifest)
+        self._manifest = manifest
 
     def close(self) -> None:
         """Lets the folder go."""
@@ -187,70 +253,3 @@ class Run:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def frames_of(layout: Layout, manifest: Mapping[str, Any], entries: list[dict[str, Any]], **given: Any) -> RunFrames:
-    """A run's entries as frames, with what its folder says of rate, length, size, camera and warps."""
-    found = {key: manifest[key] for key in ("fps", "num_frames", "loops") if key in manifest}
-    if "height" in manifest and "width" in manifest:
-        found["size"] = (manifest["height"], manifest["width"])
-    if given.get("track") is None:
-        given["track"] = read_track(layout.camera)
-    if given.get("settings") is None:
-        given["settings"] = warp_settings_of(manifest)
-    return RunFrames(layout.path, list(entries), **{**found, **given})
-
-
-def warp_settings_of(manifest: Mapping[str, Any]) -> WarpSettings | None:
-    """How a run's frames were warped; None where its manifest does not say."""
-    from ..warp import WarpSettings
-
-    said = manifest.get("settings")
-    names = ("projection", "near", "far", "border", "sampling_mode")
-    if not isinstance(said, Mapping) or any(name not in said for name in names):
-        return None
-    return WarpSettings(*(said[name] for name in names))
-
-
-def hold(layout: Layout) -> BaseFileLock:
-    """Takes the folder's lock, which the system frees when the process ends.
-
-    Raises:
-        FramedriftError: somebody else has it.
-    """
-    from filelock import FileLock, Timeout
-
-    # Not bound to a thread: ComfyUI may close a run from another one than opened it.
-    lock = FileLock(layout.lock, timeout=0, thread_local=False)
-    try:
-        lock.acquire()
-    except Timeout as error:
-        raise FramedriftError(
-            f"Run {layout.path.name} is being written by another process or another queue. Wait until it is done or "
-            "stop it, or start a new run."
-        ) from error
-    return lock
-
-
-def mended(layout: Layout) -> Journal:
-    """The journal, with the line that the state carries and a kill kept from it.
-
-    Raises:
-        FramedriftError: journal and state do not belong together.
-    """
-    lines, size = read_lines(layout.journal)
-    mark = read_mark(layout.state)
-    position = mark.position if mark else 0
-    if mark and len(lines) == position - 1:
-        journal = Journal(layout.journal, lines, size)
-        journal.add(mark.line)
-        journal.flush()
-        return journal
-    if len(lines) != position or (mark and lines[-1] != mark.line):
-        state = f"follows {position}, the last being frame {mark.index}" if mark else "is missing"
-        raise FramedriftError(
-            f"Run {layout.path.name} does not fit together: {layout.journal.name} has {len(lines)} frames, "
-            f"{layout.state.name} {state}. Put the one that is wrong back from a copy, or start a new run; the "
-            "pictures are not touched."
-        )
-    return Journal(layout.journal, lines, size)

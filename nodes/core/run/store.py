@@ -10,11 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import FramedriftError
-from .files import readable_errors
-from .folder import Layout, RunFrames, new_manifest, read_manifest, write_manifest
+from .branch import branch_off
+from .files import TEMPORARY, readable_errors
+from .folder import Layout, new_manifest, read_manifest, write_manifest
+from .frames import RunFrames, frames_of
 from .journal import read_lines
+from .lock import hold
 from .names import MANIFEST, claim_folder, inside
-from .run import Run, frames_of, hold
+from .run import Run
+from .status import RunStatus, status_of
 
 
 @dataclass(frozen=True)
@@ -50,7 +54,7 @@ class RunStore:
             lock = hold(layout)
             try:
                 write_manifest(layout, new_manifest(manifest, fingerprint))
-                return Run(layout, lock)
+                return Run(layout, lock, self.root)
             except BaseException:
                 lock.release()
                 discard(layout)
@@ -71,7 +75,7 @@ class RunStore:
         with readable_errors(f"open run {layout.path.name}", layout.path):
             lock = hold(layout)
             try:
-                return Run(layout, lock)
+                return Run(layout, lock, self.root)
             except BaseException:
                 lock.release()
                 raise
@@ -80,8 +84,47 @@ class RunStore:
         """A run's frames without holding it: while it goes on elsewhere, or although its state is damaged."""
         layout = self._layout(name_or_path)
         manifest = read_manifest(layout)
-        entries = [json.loads(line) for line in read_lines(layout.journal)[0]]
-        return frames_of(layout, manifest, entries)
+        return frames_of(layout, manifest, self.journal(name_or_path))
+
+    def journal(self, name_or_path: str | Path) -> list[dict[str, Any]]:
+        """A run's journal, an entry a frame, without holding the run."""
+        return [json.loads(line) for line in read_lines(self._layout(name_or_path).journal)[0]]
+
+    def status(self, name_or_path: str | Path) -> RunStatus:
+        """What a run is doing, without holding it and without reading a picture.
+
+        Raises:
+            FramedriftError: there is no such run. A damaged one has a status that says so.
+        """
+        layout = self._layout(name_or_path)
+        return status_of(self._name(layout), layout)
+
+    def statuses(self) -> list[RunStatus]:
+        """The status of every run below the root, by name."""
+        return [status_of(self._name(layout), layout) for layout in map(Layout, sorted(self._folders()))]
+
+    def branch(self, name_or_path: str | Path, frame: int) -> str:
+        """A new run that begins with what this one holds up to and including a frame; gives its name.
+
+        The branch is the next number of the same name, has the last diffused frame at or before `frame` for its last
+        (none, where there is none), the same fingerprint, and waits to be gone on with; edits and extensions that wait
+        go over to it. The old run stays as it is. It may be damaged, if only behind that frame.
+
+        Raises:
+            FramedriftError: no such run, somebody holds it, or it is damaged at or before that frame.
+        """
+        layout = self._layout(name_or_path)
+        with readable_errors(f"branch run {layout.path.name}", layout.path):
+            lock = hold(layout)
+            try:
+                return branch_off(self.root, layout, frame)
+            finally:
+                lock.release()
+
+    def size_of(self, name_or_path: str | Path) -> int:
+        """The bytes of a run's files. Those that it shares with a branch count for both."""
+        path = self._layout(name_or_path).path
+        return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
 
     def path_of(self, name_or_path: str | Path) -> Path:
         """The folder of a run; FramedriftError, naming `run_name` and the last runs, where there is none."""
@@ -103,15 +146,20 @@ class RunStore:
             raise FramedriftError(f"run_name: there is no run {name_or_path} in {self.root} (the last ones: {near}).")
         return layout
 
+    def _name(self, layout: Layout) -> str:
+        return layout.path.resolve().relative_to(self.root.resolve()).as_posix()
+
     def _folders(self) -> Iterator[Path]:
         for folder, subfolders, files in os.walk(self.root):
+            # Branches that are being put together are no runs yet.
+            subfolders[:] = [name for name in subfolders if not name.endswith(TEMPORARY)]
             if MANIFEST in files:
                 # Nothing to find among its thousands of pictures.
                 subfolders.clear()
                 yield Path(folder)
 
     def _summary(self, layout: Layout) -> RunSummary:
-        name = layout.path.relative_to(self.root).as_posix()
+        name = self._name(layout)
         try:
             manifest = read_manifest(layout)
             frames = len(read_lines(layout.journal)[0])
@@ -126,6 +174,6 @@ def discard(layout: Layout) -> None:
     """Removes a run's folder that came to nothing."""
     for file in (layout.lock, layout.manifest):
         file.unlink(missing_ok=True)
-    for folder in (layout.frames, layout.depths, layout.path):
+    for folder in (layout.frames, layout.depths, layout.states, layout.path):
         if folder.is_dir() and not any(folder.iterdir()):
             folder.rmdir()

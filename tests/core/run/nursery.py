@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from framedrift.nodes.core.errors import FramedriftError
-from framedrift.nodes.core.run import RunStore
+from framedrift.nodes.core.run import RunStore, storable, storable_disparity
 
 SIZE = (40, 56)
 
@@ -22,9 +22,11 @@ SIZE = (40, 56)
 def make_frame(state, index):
     """A picture that depends on everything before it, and its disparity and state."""
     noise = torch.rand(1, 3, *SIZE, generator=torch.Generator().manual_seed(index))
-    image = noise if state is None else (state["image"] * 0.7 + noise * 0.3)
-    disparity = image.mean(1, keepdim=True)
-    return image, disparity, {"image": image, "scale": torch.tensor([index + 0.5])}
+    image = storable(noise if state is None else state["image"] * 0.7 + noise * 0.3)
+    # As noisy in its low byte as a depth model's, so that its file is no smaller.
+    disparity = storable_disparity((image * torch.tensor([0.5, 0.3, 0.2]).reshape(1, 3, 1, 1)).sum(1, keepdim=True))
+    reference = image[..., :30].mean(1)
+    return image, disparity, {"image": image, "disparity": disparity, "reference": reference}
 
 
 def commit_until(run, last, words=1):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 import numpy as np
 import pytest
@@ -201,13 +202,26 @@ DAMAGES = {
     "another run.json": (lambda f: (f / "run.json").write_text("[]"), r"run\.json is damaged"),
     "a later run.json": (lambda f: later(f / "run.json"), "later Framedrift"),
     "no state": (
-        lambda f: (f / "state.safetensors").unlink(),
+        lambda f: (f / "state/000002.safetensors").unlink(),
+        r"does not fit together: .*has 3 frames, state/000001.safetensors follows 2, the last being frame 1",
+    ),
+    "no states": (
+        lambda f: shutil.rmtree(f / "state"),
         r"does not fit together: .*has 3 frames, state.safetensors is missing",
     ),
-    "an empty state": (lambda f: cut(f / "state.safetensors", 0), r"state\.safetensors is damaged or cut short"),
-    "a headless state": (lambda f: cut(f / "state.safetensors", 50), r"state\.safetensors is damaged or cut short"),
-    "half a state": (lambda f: cut(f / "state.safetensors", 9000), r"state\.safetensors is damaged or cut short"),
-    "a text for a state": (lambda f: (f / "state.safetensors").write_text("x" * 99), "is damaged or cut short"),
+    "an empty state": (
+        lambda f: cut(f / "state/000002.safetensors", 0),
+        r"000002\.safetensors is damaged or cut short",
+    ),
+    "a headless state": (
+        lambda f: cut(f / "state/000002.safetensors", 50),
+        r"000002\.safetensors is damaged or cut short",
+    ),
+    "half a state": (
+        lambda f: cut(f / "state/000002.safetensors", 9000),
+        r"000002\.safetensors is damaged or cut short",
+    ),
+    "a text for a state": (lambda f: (f / "state/000002.safetensors").write_text("x" * 99), "is damaged or cut short"),
     "no picture": (lambda f: (f / "frames/000000.png").unlink(), r"Frame 0 .*frames.000000\.png is missing"),
     "half a picture": (lambda f: cut(f / "frames/000000.png", 2000), r"Frame 0 .*000000\.png is cut short"),
     "a text for a picture": (lambda f: (f / "frames/000001.png").write_text("x"), r"Frame 1 .* is no PNG"),
@@ -237,7 +251,7 @@ def test_a_damaged_run_says_what_is_wrong_and_touches_nothing(store, made, damag
 
 
 def test_frames_of_a_run_whose_state_is_damaged_can_be_read(store, made):
-    cut(made / "state.safetensors", 100)
+    cut(made / "state/000002.safetensors", 100)
     assert len(list(store.read(made))) == 3
 
 
