@@ -1,92 +1,219 @@
-"""Colour coherence: a frame takes over the colours of a reference, channel by channel in CIE LAB.
+"""Coherence: how a frame keeps the colours of the animation, and its contrast, sharpness and greyness.
 
-Convention: images are float32 (B, 3, H, W), sRGB, 0..1. The reference is a table of quantiles, small enough to travel
-in a run's state.
+Convention: images are float32 (1, 3, H, W), sRGB, 0..1; holes (1, 1, H, W), 1 where a pixel is one.
 """
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Self
 
 import torch
 
-QUANTILES = 1025
-"""Entries of a reference: the values below which 0, 1/1024, ..., 1 of the pixels lie."""
+from ..errors import FramedriftError
+from ..run.resume import clip_mark, digest
+from ..schedule import StringSchedule
+from ..video.edit import fitted
+from ..video.frames import Frames
+from .adjust import contrast, grayscale, unsharp
+from .anchor import color_statistics, moved_anchor, pulled
+from .matching import color_quantiles, match_colors
+from .options import Option
+from .palettes import PaletteSchedule, parse_palettes, read_colors
+from .plan import FramePlan
 
-VISIBLE = 1 / 16
-"""LAB values closer than this count as equal."""
+MATCHES = ("none", "rgb", "hsv", "lab")
+FRAME_0, PREVIOUS, IMAGE, VIDEO, ANCHOR = "frame 0", "previous frame", "image", "video", "slow anchor"
+REFERENCES = (FRAME_0, PREVIOUS, IMAGE, VIDEO, ANCHOR)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Coherence(Option):
+    """What the Coherence node says.
+
+    Attributes:
+        match: the space in which histograms are matched, one of MATCHES; "none" matches nothing.
+        reference: what colours are kept of, one of REFERENCES. The slow anchor takes the place of matching, whatever
+            `match` is; see ``anchor``.
+        image: (1, 3, H, W) of any size, for the reference "image".
+        clip: for the reference "video": Frames, an IMAGE batch or a VIDEO until it is fitted, Frames then. Where it is
+            shorter than the animation its last picture stays the reference.
+        every_n_frames: how many frames of the animation one picture of the clip is the reference for.
+        grayscale: make every frame grey, last of all.
+
+    schedules: contrast_schedule, kernel_schedule, sigma_schedule, amount_schedule and threshold_schedule, see
+    ``adjust``; one that is missing changes nothing. names: "palette", what the slow anchor goes to; see ``palettes``.
+    """
+
+    TITLE: ClassVar[str] = "Coherence"
+    BOUNDS: ClassVar[Mapping[str, tuple[float, float]]] = {
+        "contrast_schedule": (0, 10),
+        "kernel_schedule": (1, 255),
+        "sigma_schedule": (0, 100),
+        "amount_schedule": (-10, 10),
+        "threshold_schedule": (0, 255),
+    }
+
+    match: str = "none"
+    reference: str = FRAME_0
+    image: torch.Tensor | None = None
+    clip: Any = None
+    every_n_frames: int = 1
+    grayscale: bool = False
+
+    def __post_init__(self) -> None:
+        """Raises FramedriftError for a choice that is not known, or whose picture is missing."""
+        if self.match not in MATCHES:
+            raise FramedriftError(f"color_coherence is {self.match!r}, and must be one of: {', '.join(MATCHES)}.")
+        if self.reference not in REFERENCES:
+            raise FramedriftError(f"reference is {self.reference!r}, and must be one of: {', '.join(REFERENCES)}.")
+        if self.every_n_frames < 1:
+            raise FramedriftError(
+                f"color_coherence_video_every_N_frames is {self.every_n_frames}, and must be 1 or more."
+            )
+        for kind, name, given in ((IMAGE, "reference_image", self.image), (VIDEO, "reference_video", self.clip)):
+            if self.matches and self.reference == kind and given is None:
+                raise FramedriftError(
+                    f"{name}: nothing is linked, and the reference is {kind!r}. Link one, or choose '{FRAME_0}'."
+                )
+        palette = self.names.get("palette")
+        if palette is not None and not isinstance(palette, PaletteSchedule):
+            # An edit of the running animation brings it as a plain text.
+            object.__setattr__(self, "names", {**self.names, "palette": _as_palettes(palette)})
+
+    @property
+    def matches(self) -> bool:
+        """Whether histograms are matched."""
+        return self.match != "none" and self.reference != ANCHOR
+
+    def signature(self) -> Any:
+        """What is not used stays out: it shapes no picture."""
+        colors: list[Any] = []
+        if self.reference == ANCHOR:
+            colors = [ANCHOR]
+        elif self.matches:
+            colors = [self.match, self.reference]
+            if self.reference == IMAGE and self.image is not None:
+                colors.append(digest(self.image))
+            if self.reference == VIDEO:
+                colors += [clip_mark(self.clip), self.every_n_frames]
+        return [colors, self.grayscale]
+
+    def fitted(self, fps: float, size: tuple[int, int]) -> Self:
+        """The same, its clip at the animation's rate."""
+        if not self.matches or self.reference != VIDEO or self.clip is None:
+            return self
+        return replace(self, clip=fitted(self.clip, fps, size))
+
+
+class ColorKeeper:
+    """Keeps the colours of one animation; what it has learned travels in the run's state.
+
+    For every frame ``prepared`` is called before it is diffused, ``finished`` after it, and ``learn`` with the picture
+    that is kept; ``forget`` before a cut. Of ``coherence`` None changes nothing.
+    """
+
+    def __init__(self, coherence: Coherence | None) -> None:
+        """Takes the (fitted) option."""
+        self.coherence = coherence or Coherence()
+        self._reference: torch.Tensor | None = None
+        self._anchor: torch.Tensor | None = None
+        self._frame = 0
+        self._given: tuple[int, torch.Tensor] | None = None
+
+    def prepared(self, image: torch.Tensor, holes: torch.Tensor | None, plan: FramePlan) -> torch.Tensor:
+        """The moved frame before it is diffused: matched, grey, contrast, sharpened. Holes count in no distribution."""
+        image = self._kept(image, holes, plan)
+        if self.coherence.grayscale:
+            image = grayscale(image)
+        values = plan.values
+        image = contrast(image, values.get("contrast_schedule", 1.0))
+        return unsharp(
+            image,
+            int(values.get("kernel_schedule", 5)),
+            values.get("sigma_schedule", 1.0),
+            values.get("amount_schedule", 0.0),
+            values.get("threshold_schedule", 0.0),
+        )
+
+    def finished(self, image: torch.Tensor, plan: FramePlan) -> torch.Tensor:
+        """The diffused frame: matched, and grey after all else."""
+        image = self._kept(image, None, plan)
+        return grayscale(image) if self.coherence.grayscale else image
+
+    def learn(self, image: torch.Tensor, frame: int) -> None:
+        """Takes the final picture of a frame for the reference, where it is to be one."""
+        chosen = self.coherence
+        if chosen.reference == ANCHOR:
+            if self._anchor is None:
+                self._anchor, self._frame = color_statistics(image), frame
+        elif chosen.matches and (
+            chosen.reference == PREVIOUS or (chosen.reference == FRAME_0 and self._reference is None)
+        ):
+            self._reference = color_quantiles(image, chosen.match)
+
+    def forget(self) -> None:
+        """At a cut: what was learned of the frames before it counts no more."""
+        self._reference = self._anchor = None
+
+    def state(self) -> dict[str, torch.Tensor]:
+        """What ``restore`` goes on from, bit for bit."""
+        found: dict[str, torch.Tensor] = {}
+        if self._reference is not None:
+            found["color_reference"] = self._reference
+        if self._anchor is not None:
+            found |= {"color_anchor": self._anchor, "color_frame": torch.tensor(self._frame)}
+        return found
+
+    def restore(self, state: Mapping[str, torch.Tensor]) -> None:
+        """Goes on from a run's state, of which it takes what is its own."""
+        self._reference, self._anchor = state.get("color_reference"), state.get("color_anchor")
+        self._frame = int(state["color_frame"]) if "color_frame" in state else 0
+
+    def _kept(self, image: torch.Tensor, holes: torch.Tensor | None, plan: FramePlan) -> torch.Tensor:
+        if self.coherence.reference == ANCHOR:
+            if self._anchor is None:
+                return image
+            self._move_anchor(self._anchor, plan)
+            return pulled(image, self._anchor, holes)
+        table = self._table(plan.frame) if self.coherence.matches else None
+        return image if table is None else match_colors(image, table, self.coherence.match, holes)
+
+    def _move_anchor(self, anchor: torch.Tensor, plan: FramePlan) -> None:
+        """To this frame's palette; once for each frame, however often it is asked for."""
+        palette = plan.names.get("palette")
+        if palette and plan.frame > self._frame:
+            self._anchor = moved_anchor(anchor, read_colors(palette), plan.frame - self._frame)
+        self._frame = max(plan.frame, self._frame)
+
+    def _table(self, frame: int) -> torch.Tensor | None:
+        """The reference for a frame; None where there is none yet."""
+        chosen = self.coherence
+        if chosen.reference == IMAGE and chosen.image is not None:
+            return self._measured(0, chosen.image)
+        if chosen.reference == VIDEO and isinstance(chosen.clip, Frames):
+            item = min(frame // chosen.every_n_frames * chosen.every_n_frames, len(chosen.clip) - 1)
+            if self._given is None or self._given[0] != item:
+                return self._measured(item, chosen.clip[item].permute(2, 0, 1)[None, :3])
+            return self._given[1]
+        return self._reference
+
+    def _measured(self, item: int, picture: torch.Tensor) -> torch.Tensor:
+        if self._given is None or self._given[0] != item:
+            self._given = (item, color_quantiles(picture, self.coherence.match))
+        return self._given[1]
 
 
 def lab_quantiles(image: torch.Tensor, ignore: torch.Tensor | None = None) -> torch.Tensor:
-    """The colour distribution of a picture.
-
-    Args:
-        image: (1, 3, H, W).
-        ignore: (1, 1, H, W), 1 where a pixel does not count (a hole); ``None`` counts all.
-
-    Returns:
-        (3, QUANTILES) float32, ascending along its rows: L in 0..100, a and b about -128..127.
-    """
-    return _quantiles(_coarse(_to_lab(image)), ignore)
+    """``color_quantiles`` in LAB."""
+    return color_quantiles(image, "lab", ignore)
 
 
 def match_lab(image: torch.Tensor, reference: torch.Tensor, ignore: torch.Tensor | None = None) -> torch.Tensor:
-    """Histogram matching in LAB, as classic Deforum's "Match Frame 0 LAB" does it.
-
-    Every channel is sent through the monotone map that takes the picture's quantiles to the reference's; a picture that
-    already has the reference's distribution comes back unchanged but for rounding.
-
-    Args:
-        image: (1, 3, H, W).
-        reference: what ``lab_quantiles`` gave for the picture whose colours are wanted.
-        ignore: (1, 1, H, W), 1 where a pixel does not count in the picture's own distribution; it is still mapped.
-
-    Returns:
-        (1, 3, H, W), clipped to 0..1.
-    """
-    lab = _to_lab(image)
-    coarse = _coarse(lab)
-    own = _quantiles(coarse, ignore)
-    target = reference.to(lab)
-    mapped = torch.stack([_interpolate(coarse[0, c], own[c], target[c]) for c in range(3)])[None]
-    return _to_rgb(mapped + (lab - coarse)).clamp(0, 1)
+    """``match_colors`` in LAB, as classic Deforum's "Match Frame 0 LAB"."""
+    return match_colors(image, reference, "lab", ignore)
 
 
-def _to_lab(image: torch.Tensor) -> torch.Tensor:
-    from kornia.color import rgb_to_lab
-
-    return rgb_to_lab(image.clamp(0, 1))
-
-
-def _to_rgb(lab: torch.Tensor) -> torch.Tensor:
-    from kornia.color import lab_to_rgb
-
-    return lab_to_rgb(lab)
-
-
-def _coarse(lab: torch.Tensor) -> torch.Tensor:
-    """Differences that nobody sees must not be stretched: a grey picture's a and b differ by rounding alone."""
-    return (lab / VISIBLE).round() * VISIBLE
-
-
-def _quantiles(lab: torch.Tensor, ignore: torch.Tensor | None) -> torch.Tensor:
-    values = lab[0].flatten(1)
-    if ignore is not None:
-        counted = values[:, ignore.flatten() < 0.5]
-        if counted.shape[1] >= QUANTILES:
-            values = counted
-    ordered = values.sort(dim=1).values
-    position = torch.linspace(0, values.shape[1] - 1, QUANTILES, device=lab.device, dtype=torch.float64)
-    low = position.floor().long()
-    share = (position - low).to(lab.dtype)
-    high = (low + 1).clamp(max=values.shape[1] - 1)
-    return ordered[:, low] * (1 - share) + ordered[:, high] * share
-
-
-def _interpolate(x: torch.Tensor, knots: torch.Tensor, values: torch.Tensor) -> torch.Tensor:
-    """Piecewise linear; on a run of equal knots (a flat area of the picture) the middle of the run's values."""
-    flat, knots = x.flatten().contiguous(), knots.contiguous()
-    first = torch.searchsorted(knots, flat, right=False)
-    after = torch.searchsorted(knots, flat, right=True)
-    left, right = (first - 1).clamp(min=0), first.clamp(max=QUANTILES - 1)
-    span = knots[right] - knots[left]
-    share = ((flat - knots[left]) / span.clamp(min=1e-12)).clamp(0, 1)
-    between = torch.lerp(values[left], values[right], share)
-    on_knots = (values[right] + values[(after - 1).clamp(min=0)]) / 2
-    return torch.where(after > first, on_knots, between).view_as(x)
+def _as_palettes(given: StringSchedule) -> PaletteSchedule:
+    return parse_palettes(given.text, given.name or "palette")

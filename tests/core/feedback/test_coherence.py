@@ -1,6 +1,7 @@
 import torch
 
-from framedrift.nodes.core.feedback.coherence import QUANTILES, lab_quantiles, match_lab
+from framedrift.nodes.core.feedback.coherence import lab_quantiles, match_lab
+from framedrift.nodes.core.feedback.tables import QUANTILES
 
 
 def picture(seed: int, low: float = 0.0, high: float = 1.0, size=(48, 64)) -> torch.Tensor:
