@@ -7,6 +7,7 @@ from . import (
     camera,
     clips,
     combine,
+    control,
     demo,
     depth,
     direction,
@@ -19,6 +20,7 @@ from . import (
     routes,
     runs,
     sampler,
+    sampling,
     schedule,
     trajectory,
     video,
@@ -30,7 +32,7 @@ from .host import ComfyExtension, io
 # In the order in which a workflow uses them.
 _MODULES = (
     schedule, prompt, camera, moves, direction, combine, trajectory, interop, depth, warp, forecast, wan, sampler,
-    redo, runs, cadence, clips, video, demo,
+    control, sampling, redo, runs, cadence, clips, video, demo,
 )  # fmt: skip
 
 NODES: list[type[io.ComfyNode]] = [node for module in _MODULES for node in module.NODES]
