@@ -13,6 +13,7 @@ from . import (
     direction,
     forecast,
     host,
+    hybrid,
     interop,
     moves,
     prompt,
@@ -32,7 +33,7 @@ from .host import ComfyExtension, io
 # In the order in which a workflow uses them.
 _MODULES = (
     schedule, prompt, camera, moves, direction, combine, trajectory, interop, depth, warp, forecast, wan, sampler,
-    control, sampling, redo, runs, cadence, clips, video, demo,
+    control, hybrid, sampling, redo, runs, cadence, clips, video, demo,
 )  # fmt: skip
 
 NODES: list[type[io.ComfyNode]] = [node for module in _MODULES for node in module.NODES]

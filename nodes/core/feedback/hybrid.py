@@ -26,15 +26,6 @@ log = logging.getLogger("framedrift")
 Composite = Literal["none", "normal", "before motion", "after generation"]
 COMPOSITES: tuple[Composite, ...] = get_args(Composite)
 
-#: The schedules, all of which have to be there, with Deforum's defaults.
-SCHEDULES: Mapping[str, str] = {
-    "hybrid_comp_alpha_schedule": "0:(0.5)",
-    "hybrid_comp_mask_blend_alpha_schedule": "0:(0.5)",
-    "hybrid_comp_mask_contrast_schedule": "0:(1)",
-    "hybrid_comp_mask_auto_contrast_cutoff_low_schedule": "0:(0)",
-    "hybrid_comp_mask_auto_contrast_cutoff_high_schedule": "0:(100)",
-    "hybrid_flow_factor_schedule": "0:(1)",
-}
 _CONTRAST = "hybrid_comp_mask_contrast_schedule"
 _CUTOFF_LOW = "hybrid_comp_mask_auto_contrast_cutoff_low_schedule"
 _CUTOFF_HIGH = "hybrid_comp_mask_auto_contrast_cutoff_high_schedule"
@@ -45,6 +36,7 @@ class Hybrid(Option):
     """What is taken from a video, and how. Nothing is remembered from frame to frame: any can be made again alone.
 
     Attributes:
+        schedules: all that BOUNDS names have to be there.
         video: as it was linked (Frames, IMAGE or VIDEO) until `fitted`, then Frames with every frame of the animation.
         composite: when pictures of the video are mixed into the animation's: never; before the picture is diffused,
             after ("normal") or before it was moved by the video's motion; or after it was diffused.
