@@ -6,6 +6,7 @@ from . import (
     cadence,
     camera,
     clips,
+    coherence,
     combine,
     control,
     demo,
@@ -33,7 +34,7 @@ from .host import ComfyExtension, io
 # In the order in which a workflow uses them.
 _MODULES = (
     schedule, prompt, camera, moves, direction, combine, trajectory, interop, depth, warp, forecast, wan, sampler,
-    control, hybrid, sampling, redo, runs, cadence, clips, video, demo,
+    coherence, control, hybrid, sampling, redo, runs, cadence, clips, video, demo,
 )  # fmt: skip
 
 NODES: list[type[io.ComfyNode]] = [node for module in _MODULES for node in module.NODES]

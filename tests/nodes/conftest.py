@@ -30,7 +30,7 @@ from framedrift.nodes.headless.runner import node_classes
 ROOT = Path(__file__).resolve().parents[2]
 START_SECONDS = 240
 NEEDS = ("torch", "torchsde", "aiohttp", "yaml", "sqlalchemy", "comfyui_frontend_package")
-PACK_NEEDS = ("cv2", "numexpr", "kornia", "transformers", "av", "filelock")
+PACK_NEEDS = ("cv2", "numexpr", "transformers", "av", "filelock")
 
 # What a snippet finds: ComfyUI on the CPU, and the pack loaded by its path as ComfyUI loads it.
 PRELUDE = """
