@@ -2,8 +2,8 @@
 
 Over the frames before a guide (`tweening_frames_schedule`) each fed-back picture is drawn nearer to it, by the blend
 factors of classic Deforum's guided images; the guide's own frame is painted from the guide itself, and the animation
-goes on from there. How a picture goes over is `dissolve`'s; what is half way is given up to twice the denoise, so that
-the model paints one picture and not two.
+goes on from there. How a picture goes over is `dissolve`'s; what is half way is given up to half as much denoise again,
+so that the model paints one picture and not two.
 """
 
 from __future__ import annotations
@@ -18,13 +18,18 @@ from torch import Tensor
 
 from ..errors import FramedriftError
 from ..warp.types import Warped
-from .coherence import lab_quantiles, match_lab
+from .anchor import color_statistics
 from .dissolve import dissolve, fine_share
 from .options import Values
 from .plan import FramePlan
+from .spaces import SPACES
 
 #: Most denoise that the middle of the way is given on its own account.
-MOST_DENOISE = 0.65
+MOST_DENOISE = 0.6
+#: By how much a picture's colours are spread at least and at most, and the spread in LAB that counts as none.
+GAIN = 0.5, 2.0
+GREY = 0.5
+LAB = SPACES["lab"]
 #: Raised whenever the way to a guide comes out otherwise.
 COURSE = 1
 #: The schedules that make the way, as Deforum calls them.
@@ -51,8 +56,8 @@ class Guide:
 
     @cached_property
     def colors(self) -> Tensor:
-        """What `coherence.match_lab` takes for its colours."""
-        return lab_quantiles(self.picture)
+        """Mean and spread of each channel in CIE LAB, float64 (2, 3): what `nearer_colors` takes."""
+        return color_statistics(_lab(self.picture))
 
 
 class Course:
@@ -108,8 +113,8 @@ class Course:
     def strength(self, frame: int, strength: float) -> float:
         """The strength of a frame, 0..1, in place of the sampler's.
 
-        At a guide the image strength, far from any the sampler's, between them from one to the other with up to twice
-        the denoise half way. A cut (0) before a guide stays one.
+        At a guide the image strength, far from any the sampler's, between them from one to the other with up to half
+        as much denoise again half way. A cut (0) before a guide stays one.
         """
         share = self.share(frame)
         if frame in self.guides:
@@ -118,7 +123,7 @@ class Course:
             return strength
         denoise = (1 - share) * (1 - strength) + share * (1 - float(self._strengths[frame]))
         fine = fine_share(share)
-        return 1 - max(denoise, min(denoise * (1 + 4 * fine * (1 - fine)), MOST_DENOISE))
+        return 1 - max(denoise, min(denoise * (1 + 2 * fine * (1 - fine)), MOST_DENOISE))
 
     def blended(self, image: Tensor, plan: FramePlan, seen: Seen | None = None, since: int | None = None) -> Tensor:
         """The fed-back picture drawn towards the coming guide.
@@ -144,7 +149,7 @@ class Course:
         return dissolve(image, warped.image, self.share(plan.frame), before, warped.holes)
 
     def finished(self, image: Tensor, plan: FramePlan, since: int | None = None) -> Tensor:
-        """The diffused picture (1, 3, H, W) with its colours drawn towards the coming guide's, by their distribution.
+        """The diffused picture (1, 3, H, W) with its colours drawn towards the coming guide's, see `nearer_colors`.
 
         By `color_correction_factor` for every frame of the way; at the guide's own frame wholly, unless that is 0.
         """
@@ -156,9 +161,7 @@ class Course:
         factor = 1 - float(np.prod(1 - self._colors[passed]))
         if factor <= 0:
             return image
-        if guide.frame == plan.frame:
-            return match_lab(image, guide.colors)
-        return match_lab(image, torch.lerp(lab_quantiles(image), guide.colors, factor))
+        return nearer_colors(image, guide.colors, 1.0 if guide.frame == plan.frame else factor)
 
     def _share_before(self, guide: Guide, frame: int, since: int | None) -> float:
         since = frame - 1 if since is None else since
@@ -172,6 +175,31 @@ def blend_factors(most: np.ndarray, slope: np.ndarray, way: np.ndarray) -> np.nd
     guide's own. All arrays are (F,).
     """
     return np.clip(most - slope * np.cos(2 * way), 0, 1)
+
+
+def nearer_colors(image: Tensor, colors: Tensor, factor: float) -> Tensor:
+    """A picture with its colours moved towards others: mean and spread of each channel in CIE LAB.
+
+    After Reinhard et al., "Color transfer between images", 2001. Matching whole histograms would tear a picture into
+    bands where the guide is drawn in a few flat colours.
+
+    Args:
+        image: (1, 3, H, W), 0..1.
+        colors: float64 (2, 3), as `Guide.colors`.
+        factor: 0..1, how far.
+    """
+    lab = _lab(image)
+    mean, spread = (values.to(lab).view(1, 3, 1, 1) for values in color_statistics(lab))
+    wanted_mean, wanted_spread = (values.to(lab).view(1, 3, 1, 1) for values in colors)
+    gain = (torch.lerp(spread, wanted_spread, factor) / spread.clamp(min=GREY)).clamp(*GAIN)
+    moved = (lab - mean) * gain + torch.lerp(mean, wanted_mean, factor)
+    pixels = LAB.decode(moved[0].permute(1, 2, 0).contiguous().numpy())
+    return torch.from_numpy(pixels).permute(2, 0, 1)[None].contiguous().clamp(0, 1)
+
+
+def _lab(image: Tensor) -> Tensor:
+    pixels = image[0].clamp(0, 1).permute(1, 2, 0).float().contiguous().numpy()
+    return torch.from_numpy(LAB.encode(pixels)).permute(2, 0, 1)[None]
 
 
 def _name_the_same(guides: Sequence[Guide]) -> None:

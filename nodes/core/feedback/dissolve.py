@@ -14,7 +14,7 @@ from torch.nn import functional
 #: Short side, in pixels, of the coarsest picture of the pyramid.
 COARSEST = 8
 #: Share of the finest detail: the picture's own to this power. Detail is made anew while the layout changes.
-FINE_POWER = 3.0
+FINE_POWER = 2.0
 #: How soft the border runs between what has changed and what has not: of the finest detail, and of the coarsest.
 SOFT_FINE, SOFT_COARSE = 0.25, 8.0
 #: Short side of the map that says which place changes when.
