@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import re
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from http import HTTPStatus
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,7 @@ from .job import run_store
 from .routes import Answer, RefusedError, Request, as_json
 
 #: What of run.json goes to the page: not the graph, nor what a run is recognised by.
-SHOWN = ("framedrift", "settings", "editable", "node")
+SHOWN = ("framedrift", "settings", "node")
 #: Each command's arguments, and what kind of value each is.
 COMMANDS: Mapping[str, Mapping[str, type]] = {
     "pause": {},
@@ -40,21 +41,21 @@ _encoding = threading.Lock()
 def list_runs(request: Request) -> Answer:
     """All runs by name; a damaged one with its problem."""
     store = run_store()
-    return as_json({"runs": [_summary(store, run) for run in store.list()]})
+    return as_json({"runs": [_summary(store, run.path) for run in store.list()]})
 
 
-def _summary(store: RunStore, run: Any) -> dict[str, Any]:
-    said = {"name": run.name, "created": run.created, "frames": run.frames, "complete": run.complete}
-    if run.problem is not None:
-        return said | {"state": "damaged", "problem": run.problem}
-    node = store.read_manifest(run.path).get("node")
-    return said | {"state": store.status(run.path).state, "node": None if node is None else str(node)}
+def _summary(store: RunStore, path: Path) -> dict[str, Any]:
+    status = store.status(path)
+    said = {key: getattr(status, key) for key in ("name", "state", "created", "frames", "last_frame", "num_frames")}
+    if status.state == "damaged":
+        return said | {"problem": status.problem}
+    return said | {"node": store.read_manifest(path).get("node")}
 
 
 def show_run(request: Request) -> Answer:
     """A run's state, its settings, and its journal unless ?journal=0."""
     store, path = _place(request)
-    said = {**store.status(path).as_dict(), "name": _name(store, path)}
+    said = store.status(path).as_dict()
     if said["state"] != "damaged":
         manifest = store.read_manifest(path)
         said |= {key: manifest[key] for key in SHOWN if key in manifest}
@@ -68,20 +69,27 @@ def frame(request: Request) -> Answer:
     from .core.run.folder import Layout, load_checked
 
     store, path = _place(request)
-    entry = _entry(store.journal(path), request.index, path.name)
-    depth = request.query.get("depth", "0") != "0"
-    if depth and not entry.get("depth_sha256"):
-        raise RefusedError(HTTPStatus.NOT_FOUND, f"Frame {request.index} of run {path.name} has no depth.")
-    file = Layout(path).depth(request.index) if depth else Layout(path).frame(request.index)
-    if file.resolve() != file:
-        raise RefusedError(HTTPStatus.NOT_FOUND, f"Frame {request.index} of run {path.name} is a link to elsewhere.")
-    try:
+    with _damage_is_conflict():
+        entry = _entry(store.journal(path), request.index, path.name)
+        depth = request.query.get("depth", "0") != "0"
+        if depth and not entry.get("depth_sha256"):
+            raise RefusedError(HTTPStatus.NOT_FOUND, f"Frame {request.index} of run {path.name} has no depth.")
+        file = Layout(path).depth(request.index) if depth else Layout(path).frame(request.index)
+        if file.resolve() != file:
+            raise RefusedError(HTTPStatus.NOT_FOUND, f"Frame {request.index} of run {path.name} is a link.")
         pixels = load_checked(file, entry, "depth_sha256" if depth else "sha256")
-    except FramedriftError as error:
-        raise RefusedError(HTTPStatus.CONFLICT, str(error)) from error
     if "width" not in request.query:
         return Answer(HTTPStatus.OK, "image/png", file)
     return Answer(HTTPStatus.OK, "image/jpeg", _small(pixels, request.query["width"]))
+
+
+@contextmanager
+def _damage_is_conflict() -> Iterator[None]:
+    """What cannot be read of a run is its state's fault, not that of what was asked."""
+    try:
+        yield
+    except FramedriftError as error:
+        raise RefusedError(HTTPStatus.CONFLICT, str(error)) from error
 
 
 def _entry(journal: list[dict[str, Any]], index: int, name: str) -> dict[str, Any]:
@@ -126,12 +134,10 @@ def video(request: Request) -> Answer:
     known = format_of(said.get("format", DEFAULT))
     if known.kind == "sequence":
         raise FramedriftError("format: the frames lie in the run's folder as PNG files already; choose another.")
-    prefix = said.get("filename_prefix", f"video/{_name(store, path)}")
+    prefix = said.get("filename_prefix", f"video/{store.status(path).name}")
     host.check_prefix(prefix)
-    try:
+    with _damage_is_conflict():
         frames = store.read(path)
-    except FramedriftError as error:
-        raise RefusedError(HTTPStatus.CONFLICT, str(error)) from error
     if not len(frames):
         raise RefusedError(HTTPStatus.CONFLICT, f"Run {path.name} has no frames yet.")
     # What follows the last diffused frame is tweened only where nothing more comes: at the end of a loop.
@@ -161,16 +167,23 @@ def _texts(picture: Path) -> dict[str, str]:
 def command(request: Request) -> Answer:
     """Gives a run a command, and answers what became of it."""
     from .core.run import control
+    from .core.run.mailbox import MOMENTARY
 
     said = request.json()
     action = said.pop("action", None)
-    if action not in COMMANDS:
+    if not isinstance(action, str) or action not in COMMANDS:
         raise FramedriftError(f"action is {action!r}, and must be one of: {', '.join(COMMANDS)}.")
     arguments = _known(said, COMMANDS[action], action)
     if missing := [name for name in COMMANDS[action] if name not in arguments]:
         raise FramedriftError(f"{action} needs {', '.join(missing)}.")
     store, path = _place(request)
-    return as_json(control.give(store, _name(store, path), action, **arguments))
+    status = store.status(path)
+    if status.state not in ("running", "paused") and action in MOMENTARY:
+        reason = f"Run {status.name} is {status.state}: {action} is for one that is being made."
+        raise RefusedError(HTTPStatus.CONFLICT, reason)
+    if status.state == "damaged" and action != "rewind":
+        raise RefusedError(HTTPStatus.CONFLICT, f"Run {status.name} is damaged: {status.problem}")
+    return as_json(control.give(store, path, action, **arguments))
 
 
 def _known(said: dict[str, Any], kinds: Mapping[str, type], what: str) -> dict[str, Any]:
@@ -204,8 +217,3 @@ def _place(request: Request) -> tuple[RunStore, Path]:
         pass
     last = ", ".join(run.name for run in store.list()[-5:]) or "none"
     raise RefusedError(HTTPStatus.NOT_FOUND, f"There is no run {request.name[:200]!r} (the last ones: {last}).")
-
-
-def _name(store: RunStore, path: Path) -> str:
-    """A run's name, with its subfolders."""
-    return path.relative_to(store.root.resolve()).as_posix()
