@@ -37,6 +37,16 @@ def editable(inputs: Mapping[str, Any], options: Options) -> dict[str, Any]:
     return found | options.texts()
 
 
+def editable_kinds(inputs: Mapping[str, Any], options: Options) -> dict[str, str]:
+    """How those are read that do not go by their names: "schedule" or, for schedules of names, "names"."""
+    from .core.schedule import Schedule
+
+    kinds = {name: "schedule" for name in editable(inputs, options) if name.startswith(CAMERA)}
+    for name, schedule in options.schedules():
+        kinds[name] = "schedule" if isinstance(schedule, Schedule) else "names"
+    return {**kinds, "cadence_schedule": "text"}
+
+
 def edited_inputs(inputs: Mapping[str, Any], command: Mapping[str, Any]) -> dict[str, Any]:
     """The sampler's inputs after an "edit" or "extend", as they stand in a run's journal.
 

@@ -43,6 +43,7 @@ __all__ = [
     "file_metadata",
     "fps_input",
     "input_directory",
+    "interrupt",
     "io",
     "latent_previewer",
     "load_checkpoint",
@@ -357,7 +358,9 @@ def apply_controls(
             continue
         if not IN_COMFYUI:
             raise FramedriftError("control_net: ControlNets need ComfyUI; take the Control node out of the chain.")
-        hinted = {"cond_hint": picture, "strength": weight, "timestep_percent_range": (start, end)}
+        # As an IMAGE lies in memory: convolutions round otherwise by the layout of what they are given.
+        hint = to_image(picture).movedim(-1, 1)
+        hinted = {"cond_hint": hint, "strength": weight, "timestep_percent_range": (start, end)}
         hinted["vae"] = vae if own_vae is None else own_vae
         # One copy serves all entries that had the same control before: ComfyUI runs those in one batch.
         copies: dict[Any, Any] = {}
@@ -570,6 +573,19 @@ def check_interrupted() -> None:
         from .headless import progress
 
         progress.check_interrupted()
+
+
+def interrupt() -> None:
+    """Ends the node at hand as if the user had stopped it: raises what `check_interrupted` does."""
+    if IN_COMFYUI:
+        import comfy.model_management
+
+        comfy.model_management.interrupt_current_processing()
+    else:
+        from .headless import progress
+
+        progress.interrupt()
+    check_interrupted()
 
 
 class DeviceModel:

@@ -12,7 +12,7 @@ import torch
 
 from . import host
 from .core.errors import FramedriftError
-from .editing import editable, edited_inputs
+from .editing import editable, editable_kinds, edited_inputs
 from .projection import warp_settings
 from .sampler_inputs import COHERENCES
 from .score import SCHEDULES, SEED_SCHEDULES, Score
@@ -61,6 +61,13 @@ class Job:
                 job.score.track = spliced(before.score.track, job.score.track, max(command["after"], 0))
         return job
 
+    def scene(self):
+        """What the frames are painted from."""
+        from .core.feedback import Scene
+
+        score = self.score
+        return Scene(score.track, self.depth, self.init_image, score.video, score.options, score.course)
+
     def open_run(self):
         """The run to go on with, locked while it is used."""
         from .core.run.resume import choose_run, fingerprint
@@ -74,6 +81,7 @@ class Job:
             "height": score.size[0],
             "width": score.size[1],
             "editable": editable(self.inputs, score.options),
+            "editable_kinds": editable_kinds(self.inputs, score.options),
             "node": self.hidden.unique_id,
             "prompt": self.hidden.prompt,
         }

@@ -6,9 +6,8 @@ from typing import Any
 
 from . import host, sockets
 from .core.errors import FramedriftError
-from .diffuser import HostDiffuser
 from .host import io
-from .job import SIZE_STEP, Job, check_multiple
+from .job import SIZE_STEP, Job, check_multiple, run_store
 from .projection import bad_range
 from .sampler_inputs import sampler_inputs
 from .score import SCHEDULES, SEED_SCHEDULES, has_cadence_schedule
@@ -50,33 +49,18 @@ class FrameFeedbackSampler(io.ComfyNode):
         return host.check_bounds(cls, kwargs) or bad_range(kwargs) or _problem(kwargs) or True
 
     @classmethod
+    def fingerprint_inputs(cls, **kwargs):
+        """Changes where a run was stopped or steered: the same graph then has something to do."""
+        return run_store().changes()
+
+    @classmethod
     def execute(cls, **inputs):
         """Runs the loop to its end, or to where it is interrupted."""
-        from .core.feedback import animate
+        from .steering import Steered
 
-        job = Job(with_settings(cls, inputs), cls.hidden)
-        score = job.score
-        with job.open_run() as run:
-            if score.track is not None:
-                run.keep_track(score.track)
-            left = [plan for plan in score.plans if plan.frame > run.last_index]
-            if left:
-                job.ensure_room(run.path, len(left))
-                frames = [plan.frame for plan in left]
-                score.prompts.prepare(frames, score.num_frames, score.seed, host.check_interrupted)
-            diffuser = HostDiffuser(job, len(score.plans) - len(left))
-            text = host.file_metadata(cls.hidden)
-            made = animate(
-                run, score.plans, score.track, job.depth, diffuser, job.settings, job.init_image, text, score.video
-            )
-            for frame in made:
-                diffuser.frame_done(frame.image)
-            run.finish()
-            frames = run.frames(
-                fps=score.fps, num_frames=score.num_frames, size=score.size, track=score.track,
-                settings=job.settings.warp,
-            )  # fmt: skip
-        return io.NodeOutput(frames, run.path.name)
+        with Steered(Job(with_settings(cls, inputs), cls.hidden)) as steered:
+            steered.render()
+            return io.NodeOutput(steered.frames(), steered.run.name)
 
 
 def with_settings(cls: Any, inputs: dict[str, Any]) -> dict[str, Any]:

@@ -46,6 +46,7 @@ class Score:
         prompts: going over into the first one where it loops.
         video: what diffused frames start from, a picture a frame; None where there is none.
         options: what is chained in, its clips at the animation's rate and size.
+        course: the way to the guide images among them, or None.
         track: the camera over the whole animation, or None.
         plans: one for each diffused frame, ascending.
     """
@@ -53,6 +54,7 @@ class Score:
     def __init__(self, inputs: Mapping[str, Any]) -> None:
         """Decides everything. Raises FramedriftError that names the input and its first frame that cannot be right."""
         from .core.feedback import Schedules, cut_frames, plan_frames
+        from .core.feedback.guides import merged
 
         self.inputs = inputs
         self.num_frames, self.fps, self.seed = inputs["num_frames"], inputs["fps"], inputs["seed"]
@@ -67,6 +69,10 @@ class Score:
         # What closes a loop is tweened only.
         length = self.num_frames - self.closing + bool(self.closing)
         values = self.options.sample(self.num_frames, self.seed, self.fps)
+        self.course = merged(self.options, values, self.num_frames, self.seed, self.fps)
+        if self.course is not None:
+            kept = sampled["strength"]
+            sampled["strength"] = np.array([self.course.strength(f, float(kept[f])) for f in range(self.num_frames)])
         indices = self._diffused(length, cut_frames(sampled["strength"][:length]))
         seeds, (subseed_strength, subseeds) = self._seeds(indices)
         texts = [self.prompts.text_at(frame, self.num_frames, self.seed) for frame in indices]
@@ -159,6 +165,10 @@ class Score:
         given = self.inputs.get(name)
         schedule = as_schedule(SEED_SCHEDULES[name] if given is None else given, name)
         return schedule.sample(self.num_frames, self.seed, self.fps)
+
+    def plan_index(self, after: int) -> int:
+        """How many of the plans lie at or before a frame; -1 is before the first."""
+        return sum(plan.frame <= after for plan in self.plans)
 
     def used_seed_schedules(self) -> list[str]:
         """Those of SEED_SCHEDULES that change a picture."""

@@ -1,9 +1,11 @@
 """From one diffused frame to the next."""
 
 from .denoise import Diffusion
-from .loop import DiffusedFrame, Diffuser, LoopSettings, animate
+from .frame import Diffuser, LoopSettings, Scene
+from .loop import DiffusedFrame, animate
 from .options import Option, Options
 from .plan import FramePlan, Schedules, cut_frames, plan_frames
+from .redo import StopRun
 
 __all__ = [
     "DiffusedFrame",
@@ -13,7 +15,9 @@ __all__ = [
     "LoopSettings",
     "Option",
     "Options",
+    "Scene",
     "Schedules",
+    "StopRun",
     "animate",
     "cut_frames",
     "plan_frames",

@@ -85,9 +85,13 @@ class Options:
         """The options of a kind, in order."""
         return tuple(part for part in self.parts if isinstance(part, kind))
 
+    def schedules(self) -> Iterator[tuple[str, Schedule | StringSchedule]]:
+        """Every schedule with its name in the chain."""
+        return ((name, schedule) for name, _, _, schedule in self._schedules())
+
     def texts(self) -> dict[str, str]:
         """Every schedule as the user wrote it, by its name in the chain."""
-        return {name: str(schedule.text) for name, _, _, schedule in self._schedules()}
+        return {name: str(schedule.text) for name, schedule in self.schedules()}
 
     def sample(self, num_frames: int, seed: int, fps: float) -> Values:
         """Every schedule at every frame, by its name in the chain.

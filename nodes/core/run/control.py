@@ -66,9 +66,12 @@ def give(store: RunStore, name: str | Path, action: str, **arguments: Any) -> di
     answer: dict[str, Any] = {"run": status.name, "action": action, "state": status.state}
     if action == "rewind" and not held:
         branch = store.branch(name, checked["frame"])
+        store.note_change()
         return {**answer, "branch": branch, "note": f"{branch} goes on from there when it is queued."}
     with readable_errors(f"write a command for run {status.name}", status.path):
         command = put(Layout(status.path), action, checked)
+        if not held:
+            store.note_change()
     note = "It takes effect before the next frame." if held else "It waits until the run is gone on with."
     return {**answer, "command": command.id, "note": note}
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 from ..errors import FramedriftError
 from .branch import branch_off
-from .files import TEMPORARY, readable_errors
+from .files import TEMPORARY, readable_errors, write_atomic
 from .folder import Layout, new_manifest, read_manifest, write_manifest
 from .frames import RunFrames, frames_of
 from .journal import read_lines
@@ -32,6 +33,10 @@ class RunSummary:
     complete: bool = False
     frames: int = 0
     problem: str | None = None
+
+
+#: The file below the root whose text changes when a run is stopped or steered.
+CHANGES = ".changes"
 
 
 class RunStore:
@@ -137,6 +142,18 @@ class RunStore:
     def list(self) -> list[RunSummary]:
         """All runs below the root, by name."""
         return [self._summary(Layout(path)) for path in sorted(self._folders())]
+
+    def note_change(self) -> None:
+        """Notes that a run is to be gone on with otherwise than the graph that made it knows; see `changes`."""
+        with readable_errors("note a change", self.root):
+            write_atomic(self.root / CHANGES, f"{time.time_ns()}".encode())
+
+    def changes(self) -> str:
+        """Differs after each `note_change`, of any process: who keeps a run's result asks whether it still holds."""
+        try:
+            return (self.root / CHANGES).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return ""
 
     def _layout(self, name_or_path: str | Path) -> Layout:
         path = self.root / name_or_path

@@ -6,9 +6,9 @@ import torch
 from framedrift.nodes.core.camera import Camera2D, Camera3D
 from framedrift.nodes.core.depth.synthetic import SyntheticDepth
 from framedrift.nodes.core.errors import FramedriftError
-from framedrift.nodes.core.feedback import FramePlan, LoopSettings, animate
+from framedrift.nodes.core.feedback import FramePlan, LoopSettings, Scene, animate
 from framedrift.nodes.core.random import generator
-from framedrift.nodes.core.run import RunStore
+from framedrift.nodes.core.run import RunStore, storable
 from framedrift.nodes.core.video.frames import BatchFrames
 from framedrift.nodes.core.warp import WarpSettings
 
@@ -23,7 +23,7 @@ class Painter:
     def __init__(self):
         self.calls = []
 
-    def diffuse(self, image, plan, diffusion):
+    def diffuse(self, image, plan, diffusion, previous):
         self.calls.append((plan.frame, diffusion))
         coarse = torch.rand(1, 3, 5, 7, generator=generator(plan.seed, 0, "paint"))
         paint = torch.nn.functional.interpolate(coarse, size=SIZE, mode="bilinear")
@@ -71,7 +71,8 @@ def make(
     moves = track(camera, frame_plans[-1].frame + 1) if camera is not None else None
     with store.open(run) if run is not None else store.create("test", {}, "mark") as opened:
         made = []
-        for frame in animate(opened, frame_plans, moves, depth, painter, LoopSettings(**settings), init, None, video):
+        scene = Scene(moves, depth, init, video)
+        for frame in animate(opened, frame_plans, scene, painter, LoopSettings(**settings)):
             made.append(frame)
             if stop_after is not None and len(made) == stop_after:
                 break
@@ -121,7 +122,8 @@ def test_a_cut_keeps_nothing_of_the_past(tmp_path):
     path, made, painter = make(tmp_path, with_cut, color_coherence="lab", depth=SyntheticDepth("luminance"))
     diffusion = dict(painter.calls)[4]
     assert (diffusion.steps, diffusion.total_steps, diffusion.mask) == (20, 20, None)
-    assert torch.equal(made[4].image, Painter().diffuse(None, with_cut[4], diffusion)), "made from nothing"
+    painted = Painter().diffuse(None, with_cut[4], diffusion, None)
+    assert torch.equal(made[4].image, storable(painted)), "made from nothing"
     with RunStore(tmp_path).open(path) as run:
         assert run.frames().cuts == {4}
 
@@ -130,7 +132,8 @@ def test_an_init_image_starts_frame_0(tmp_path):
     init = torch.rand(1, 3, *SIZE, generator=torch.Generator().manual_seed(3))
     _, made, painter = make(tmp_path, plans(3, strength=1.0, noise=0.0), camera=None, init=init)
     assert painter.calls == []
-    assert torch.equal(made[0].image, init)
+    assert torch.equal(made[0].image, storable(init))
+    assert float((made[0].image - init).abs().max()) <= 0.51 / 65280
     _, made, painter = make(tmp_path, plans(3, strength=0.5, noise=0.0), camera=None, init=init)
     assert painter.calls[0][1].steps == 10
     assert 0 < float((made[0].image - init).abs().mean()) < 0.5
@@ -147,8 +150,8 @@ def test_holes_are_diffused_whole_and_the_rest_by_its_strength(tmp_path):
 
 def test_pixels_that_are_no_numbers_stop_the_run_and_keep_what_is_there(tmp_path):
     class Broken(Painter):
-        def diffuse(self, image, plan, diffusion):
-            made = super().diffuse(image, plan, diffusion)
+        def diffuse(self, image, plan, diffusion, previous):
+            made = super().diffuse(image, plan, diffusion, previous)
             return made * float("nan") if plan.frame == 3 else made
 
     with pytest.raises(FramedriftError, match=r"Frame 3 .*VAE"):
