@@ -6,6 +6,7 @@ import contextlib
 import errno
 import os
 import shutil
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,10 +36,11 @@ def write_atomic(path: Path, data: bytes) -> None:
 def beside(path: Path) -> Iterator[Path]:
     """A temporary name in the same folder, renamed to `path` if the block ends well and removed if it does not.
 
-    The temporary name ends as `path` does, because encoders choose the format by it, and starts with a dot. The
-    block syncs what it wrote if it must outlive a power cut.
+    The temporary name ends as `path` does, because encoders choose the format by it, starts with a dot, and is this
+    thread's own. The block syncs what it wrote if it must outlive a power cut.
     """
-    temporary = path.with_name(f".{path.stem}.{os.getpid()}{TEMPORARY}{path.suffix}")
+    owner = f"{os.getpid()}-{threading.get_ident()}"
+    temporary = path.with_name(f".{path.stem}.{owner}{TEMPORARY}{path.suffix}")
     try:
         yield temporary
         replace(temporary, path)

@@ -14,7 +14,7 @@ from pathlib import Path
 import torch
 
 from framedrift.nodes.core.errors import FramedriftError
-from framedrift.nodes.core.run import RunStore, storable, storable_disparity
+from framedrift.nodes.core.run import Controls, RunStore, attend, give, storable, storable_disparity
 
 SIZE = (40, 56)
 
@@ -44,26 +44,79 @@ def go_on(root, name, last):
 
 def crash(root, name, last, at, after):
     """Ends without a goodbye before (or after) the `at`-th call that makes something durable."""
-    calls = 0
+    with RunStore(Path(root)).open(name) as run:
+        calls = mortal(at, after, "fsync", "replace", "truncate")
+        commit_until(run, last)
+    return len(calls)
+
+
+def mortal(at, after, *names):
+    """From here on this process ends before (or after) the `at`-th call of these functions of os."""
+    calls = []
 
     def deadly(function):
-        def wrapped(*args):
-            nonlocal calls
-            calls += 1
-            if calls == at and not after:
+        def wrapped(*args, **options):
+            calls.append(function)
+            if len(calls) == at and not after:
                 os._exit(99)
-            result = function(*args)
-            if calls == at:
+            result = function(*args, **options)
+            if len(calls) == at:
                 os._exit(99)
             return result
 
         return wrapped
 
-    with RunStore(Path(root)).open(name) as run:
-        for call in ("fsync", "replace", "truncate"):
-            setattr(os, call, deadly(getattr(os, call)))
-        commit_until(run, last)
+    for name in names:
+        setattr(os, name, deadly(getattr(os, name)))
     return calls
+
+
+def crash_branch(root, name, frame, at, after):
+    calls = mortal(at, after, "fsync", "replace", "link", "mkdir", "unlink")
+    RunStore(Path(root)).branch(name, frame)
+    return len(calls)
+
+
+def crash_give(root, name, at, after, action, arguments):
+    calls = mortal(at, after, "fsync", "replace", "mkdir")
+    give(RunStore(Path(root)), name, action, **arguments)
+    return len(calls)
+
+
+def give_many(root, name, count):
+    """The ids that one process was given for its commands."""
+    store = RunStore(Path(root))
+    return [give(store, name, "extend", frames=number + 1)["command"] for number in range(count)]
+
+
+def render(root, name, frames, ready):
+    """A sampler in small: obeys its mailbox, and says how it ended and what it did before which frame."""
+    told, number = [], 3.0
+    with RunStore(Path(root)).open(name) as run:
+        run.mark("running")
+        controls = Controls(run)
+        state, length = run.state(), frames
+        for edit in run.edits:
+            number = edit["arguments"].get("changes", {}).get("cfg", number)
+            length += edit["arguments"].get("frames", 0)
+        Path(ready).touch()
+        while run.last_index + 1 < length:
+            commands = attend(run, controls, lambda: None, told.append)
+            if commands and commands[0].action in ("stop", "cancel"):
+                run.mark({"stop": "stopped", "cancel": "cancelled"}[commands[0].action])
+                return [commands[0].action, told, run.last_index]
+            if commands and commands[0].action == "rewind":
+                return ["rewind", told, run.branch(commands[0].arguments["frame"])]
+            for command in commands:
+                number = command.arguments.get("changes", {}).get("cfg", number)
+                length += command.arguments.get("frames", 0)
+            index = run.last_index + 1
+            image, disparity, state = make_frame(state, index + round(number * 1000))
+            entry = {"cfg": number, **({"edits": [c.entry() for c in commands]} if commands else {})}
+            run.commit(index, image, disparity, entry, state)
+            controls.done(*commands)
+        run.finish()
+    return ["complete", told, run.last_index]
 
 
 def try_open(root, name):
@@ -94,7 +147,10 @@ def create_many(root, name, count, processes):
     return [os.waitpid(child, 0)[1] for child in children]
 
 
-JOBS = {job.__name__: job for job in (go_on, crash, try_open, hold, create_many)}
+JOBS = {
+    job.__name__: job
+    for job in (go_on, crash, crash_branch, crash_give, give_many, render, try_open, hold, create_many)
+}
 
 
 def main():
