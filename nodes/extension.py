@@ -16,7 +16,9 @@ from . import (
     host,
     hybrid,
     interop,
+    masks,
     moves,
+    noise,
     prompt,
     redo,
     routes,
@@ -34,7 +36,7 @@ from .host import ComfyExtension, io
 # In the order in which a workflow uses them.
 _MODULES = (
     schedule, prompt, camera, moves, direction, combine, trajectory, interop, depth, warp, forecast, wan, sampler,
-    coherence, control, hybrid, sampling, redo, runs, cadence, clips, video, demo,
+    coherence, noise, masks, control, hybrid, sampling, redo, runs, cadence, clips, video, demo,
 )  # fmt: skip
 
 NODES: list[type[io.ComfyNode]] = [node for module in _MODULES for node in module.NODES]

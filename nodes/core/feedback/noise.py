@@ -17,8 +17,8 @@ from .perlin import deviation, perlin
 NoiseType = Literal["gaussian", "uniform", "perlin", "clouds"]
 NOISE_TYPES: tuple[NoiseType, ...] = get_args(NoiseType)
 
-MOST_OCTAVES = 8
-"""More than this, and the finest cells of a usual start are smaller than the pixels of a large picture."""
+MOST_OCTAVES, MOST_CELLS = 7, 16.0
+"""Deforum's. The finest of so many octaves has 1024 cells across, one for each pixel of a usual picture."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -33,7 +33,8 @@ class Noise(Option):
             the picture. "uniform" is white noise whose values are all equally likely. "perlin" is Deforum's: Gaussian
             noise that is strong on the hills of a Perlin field and weak in its valleys. "clouds" is the Perlin field
             itself, one a channel: large soft patches of colour.
-        perlin_w, perlin_h: cells across the width and the height, at the first octave; over 0, not necessarily whole.
+        perlin_w, perlin_h: cells across the width and the height, at the first octave; over 0 and up to MOST_CELLS,
+            not necessarily whole.
         perlin_octaves: 1..MOST_OCTAVES; each has cells of half the size.
         perlin_persistence: 0..1, the weight of an octave by that of the one before it.
 
@@ -56,8 +57,8 @@ class Noise(Option):
                 f"noise_type: there is no {self.noise_type!r}; choose one of {', '.join(NOISE_TYPES)}."
             )
         for name, cells in (("perlin_w", self.perlin_w), ("perlin_h", self.perlin_h)):
-            if not 0 < cells <= 256:
-                raise FramedriftError(f"{name} is {cells:g}; cells across the picture lie over 0, up to 256.")
+            if not 0 < cells <= MOST_CELLS:
+                raise FramedriftError(f"{name} is {cells:g}; it must lie over 0, up to {MOST_CELLS:g}.")
         if not 1 <= self.perlin_octaves <= MOST_OCTAVES:
             raise FramedriftError(f"perlin_octaves is {self.perlin_octaves}; it must lie between 1 and {MOST_OCTAVES}.")
         if not 0 <= self.perlin_persistence <= 1:
@@ -108,8 +109,8 @@ def add_noise(
             raise FramedriftError(
                 f"noise mask: it is {mask.shape[-1]}x{mask.shape[-2]}, the picture {image.shape[-1]}x{image.shape[-2]}."
             )
-        noise = noise * mask.to(noise)
-    return (image + 0.5 * amount * noise).clamp(0, 1)
+        noise.mul_(mask.to(noise))
+    return noise.mul_(0.5 * amount).add_(image).clamp_(0, 1)
 
 
 def unit_noise(
@@ -124,12 +125,12 @@ def unit_noise(
     shape = (1, channels, *size)
     if kind == "uniform":
         # A uniform distribution of deviation 1 reaches sqrt(3) to both sides.
-        return (torch.rand(shape, generator=generator(seed, frame, "noise")) - 0.5) * math.sqrt(12)
+        return torch.rand(shape, generator=generator(seed, frame, "noise")).sub_(0.5).mul_(math.sqrt(12))
     if settings is not None and kind == "clouds":
         octaves, persistence = settings.perlin_octaves, settings.perlin_persistence
         dice = generator(seed, frame, "perlin")
         fields = [perlin(size, settings.cells, dice, octaves, persistence) for _ in range(channels)]
-        return torch.stack(fields)[None] / deviation(octaves, persistence)
+        return torch.stack(fields)[None].div_(deviation(octaves, persistence))
     white = torch.randn(shape, generator=generator(seed, frame, "noise"))
     if settings is None or kind == "gaussian":
         return white

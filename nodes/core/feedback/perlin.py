@@ -40,8 +40,8 @@ def perlin(
         persistence: weight of an octave by that of the one before it; the first has 1.
 
     Returns:
-        (h, w) float32, mean 0. One octave lies within -1..1 and has a deviation of `DEVIATION`; the sum is not scaled
-        down again, see `deviation`.
+        (h, w) float32, mean 0: the same field at any size, finer or coarser. One octave lies within -1..1 and has a
+        deviation of `DEVIATION`; the sum is not scaled down again, see `deviation`.
     """
     field = torch.zeros(size, dtype=torch.float32)
     for octave in range(octaves):
@@ -84,8 +84,8 @@ def _add_octave(field: torch.Tensor, down: float, across: float, weight: float, 
     a row, so that the lattice is first spread along x, where it has few rows, and then along y.
     """
     y, x = _axis(field.shape[0], down), _axis(field.shape[1], across)
-    corners = (int(y.corner[-1]) + 2, int(x.corner[-1]) + 2)
-    angle = torch.rand(corners, generator=generator) * (2 * math.pi)
+    # As many corners whatever the picture's size is, so that a preview shows what the full size will.
+    angle = torch.rand(math.ceil(down) + 1, math.ceil(across) + 1, generator=generator) * (2 * math.pi)
     # sqrt(2): unit vectors reach half a cell's diagonal.
     gx, gy = angle.cos().mul_(math.sqrt(2) * weight), angle.sin().mul_(math.sqrt(2) * weight)
     # index_select, as indexing by a tensor takes ten times as long.

@@ -1,0 +1,139 @@
+"""Masks: where frames may change, and what is put back where they may not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from . import sockets
+from .core.errors import FramedriftError
+from .host import io
+from .options import chained, options_input, options_output, problem_of
+
+
+class Masks(io.ComfyNode):
+    """Says where frames may change."""
+
+    @classmethod
+    def define_schema(cls):
+        """What the node shows."""
+        return io.Schema(
+            node_id="FramedriftMasks",
+            display_name="Masks",
+            category="Framedrift/options",
+            description="Says where frames may change: white is diffused, black stays, grey is diffused in part. Takes "
+            "a mask, a picture's alpha, or a video that masks every frame. The init image or the video input can be "
+            "laid over what stays. Chain it into the sampler's options.",
+            search_aliases=["use_mask", "video mask", "inpaint", "overlay_mask", "noise mask", "deforum mask"],
+            inputs=_inputs(),
+            outputs=[options_output()],
+        )
+
+    @classmethod
+    def validate_inputs(cls, **kwargs):
+        """What can be known before anything runs."""
+        return problem_of(cls, kwargs) or True
+
+    @classmethod
+    def execute(cls, options=None, mask=None, image=None, mask_video=None, noise_mask=None, **inputs):
+        """The chain with these masks."""
+        from .core.feedback.masks import Masks as MasksOption
+
+        still, clip = _source(mask, image, mask_video)
+        made = MasksOption(
+            still=still,
+            clip=clip,
+            noise_still=None if noise_mask is None else _one("noise_mask", noise_mask),
+            noise_mask=inputs.pop("use_noise_mask"),
+            **inputs,
+        )
+        return chained(options, made)
+
+
+def _inputs() -> list[Any]:
+    return [
+        options_input(),
+        io.Mask.Input(
+            "mask",
+            optional=True,
+            tooltip="1 changes, 0 stays. One for all frames, or a batch with one a frame. Of any size, in the "
+            "animation's shape. Load Image's mask is 1 where its picture is transparent.",
+        ),
+        io.Image.Input(
+            "image",
+            optional=True,
+            tooltip="Instead of a mask: a picture with four channels, whose alpha is the mask (Deforum's "
+            "use_alpha_as_mask). What is opaque changes.",
+        ),
+        io.MultiType.Input(
+            "mask_video",
+            types=[sockets.Frames, io.Image, io.Video],
+            optional=True,
+            tooltip="Instead of a mask: a clip whose brightness masks the animation frame by frame (Deforum's "
+            "video_mask_path), at its own rate, cropped to the animation's size. The animation is no longer than it.",
+        ),
+        io.Boolean.Input("invert_mask", default=False, tooltip="What changes and what stays are exchanged."),
+        _number("mask_contrast_adjust", 1.0, 10.0, 0.01, "Contrast of the mask, about its mean; 1 leaves it."),
+        _number("mask_brightness_adjust", 1.0, 10.0, 0.01, "What the mask is multiplied by, up to 1; 1 leaves it."),
+        _number("mask_blur", 0.0, 256.0, 0.5, "How soft the mask's edges become, in pixels; 0 leaves them."),
+        io.Boolean.Input(
+            "overlay_mask",
+            default=True,
+            tooltip="Puts the init image, or the video input's frame, back over every finished frame where the mask is "
+            "0. Off, the feedback's own picture stays there, and moves with the camera.",
+        ),
+        _number(
+            "mask_overlay_blur", 4.0, 256.0, 0.5, "How soft the edge of what is put back is, in pixels; 0 is hard."
+        ),
+        io.Boolean.Input("use_noise_mask", default=False, tooltip="Frames get noise only where the mask is 1."),
+        io.Mask.Input(
+            "noise_mask",
+            optional=True,
+            tooltip="A mask of the noise's own, for all frames; it goes before use_noise_mask. Invert, contrast, "
+            "brightness and blur don't apply to it.",
+        ),
+    ]
+
+
+def _number(name: str, default: float, most: float, step: float, tooltip: str) -> Any:
+    return io.Float.Input(name, default=default, min=0.0, max=most, step=step, tooltip=tooltip)
+
+
+def _source(mask: Any, image: Any, mask_video: Any) -> tuple[torch.Tensor | None, Any]:
+    """The still (1, 1, H, W) or the clip that the links give; at most one of the two."""
+    given = {"mask": mask, "image": image, "mask_video": mask_video}
+    linked = [name for name, value in given.items() if value is not None]
+    if len(linked) > 1:
+        raise FramedriftError(f"masks: {' and '.join(linked)} are linked; only one of them can be the mask.")
+    if mask_video is not None or not linked:
+        return None, mask_video
+    stack = _stack("mask", mask) if image is None else _alpha(image)
+    # More than one are a mask a frame.
+    return (stack[:, None], None) if len(stack) == 1 else (None, stack[..., None])
+
+
+def _stack(name: str, mask: torch.Tensor) -> torch.Tensor:
+    """ComfyUI's MASK as (B, H, W) float32; other packs hand on (H, W) and (B, 1, H, W) too."""
+    if mask.ndim < 2 or not mask.numel():
+        raise FramedriftError(f"{name}: a mask has the axes (batch, height, width), this has {tuple(mask.shape)}.")
+    return mask.reshape(-1, mask.shape[-2], mask.shape[-1]).float().cpu()
+
+
+def _one(name: str, mask: torch.Tensor) -> torch.Tensor:
+    stack = _stack(name, mask)
+    if len(stack) != 1:
+        raise FramedriftError(f"{name}: {len(stack)} masks; the noise takes one, so choose one of them.")
+    return stack[:, None]
+
+
+def _alpha(image: torch.Tensor) -> torch.Tensor:
+    if image.ndim != 4 or image.shape[-1] != 4:
+        raise FramedriftError(
+            f"image: it has {image.shape[-1]} channels, so no alpha; link a picture with four (Join Image with Alpha "
+            f"makes one), or a mask."
+        )
+    return image[..., 3].float().cpu().contiguous()
+
+
+NODES = [Masks]
