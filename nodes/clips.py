@@ -11,9 +11,9 @@ from .host import io
 from .projection import bad_range, projection_inputs, warp_settings
 from .video import frames_input
 
-_FITS = ["crop", "pad", "stretch"]
+FITS = ["crop", "pad", "stretch"]
 _BETWEENS = ["tween", "nearest"]
-_FIT_TOOLTIP = (
+FIT_TOOLTIP = (
     "How a picture of another shape is fitted: crop fills the frame and cuts off what is over, pad shows all of it "
     "with black beside it, stretch does not keep the shape."
 )
@@ -97,7 +97,7 @@ class LoadVideoFrames(io.ComfyNode):
                     step=8,
                     tooltip="Height in pixels; 0 goes with the width. Both 0 keep the video's size.",
                 ),
-                io.Combo.Input("fit", options=_FITS, default=_FITS[0], tooltip=_FIT_TOOLTIP),
+                io.Combo.Input("fit", options=FITS, default=FITS[0], tooltip=FIT_TOOLTIP),
             ],
             outputs=[
                 _frames_output("The frames, decoded when they are asked for."),
@@ -143,7 +143,7 @@ class LoadVideoFrames(io.ComfyNode):
         frames = as_frames(video)
         if fps:
             frames = retimed(frames, fps=fps, between="nearest")
-        frames = resized(trimmed(frames, start, end, every_nth), _size(frames.size, width, height), fit)
+        frames = resized(trimmed(frames, start, end, every_nth), asked_size(frames.size, width, height), fit)
         return io.NodeOutput(frames, frames.fps, len(frames), frames.size[1], frames.size[0], video)
 
 
@@ -391,7 +391,7 @@ class JoinClips(io.ComfyNode):
                     tooltip="Frames during which one clip goes over into the next; 0 cuts. The result is shorter by "
                     "them.",
                 ),
-                io.Combo.Input("fit", options=_FITS, default=_FITS[0], tooltip=_FIT_TOOLTIP),
+                io.Combo.Input("fit", options=FITS, default=FITS[0], tooltip=FIT_TOOLTIP),
                 io.Combo.Input("between", options=_BETWEENS, default=_BETWEENS[0], tooltip=_BETWEEN_TOOLTIP),
             ],
             outputs=[_frames_output("All clips as one, loaded when they are asked for.")],
@@ -479,10 +479,10 @@ class UpscaleFrames(io.ComfyNode):
             return host.to_image(host.upscale(upscale_model, host.to_core(picture[None])))[0].cpu()
 
         large = Changed(source, change, size)
-        return io.NodeOutput(resized(large, _size(size, width, height), "crop"))
+        return io.NodeOutput(resized(large, asked_size(size, width, height), "crop"))
 
 
-def _size(own: tuple[int, int], width: int, height: int) -> tuple[int, int]:
+def asked_size(own: tuple[int, int], width: int, height: int) -> tuple[int, int]:
     """(h, w) of what was asked for, where 0 goes with the other side."""
     if not width and not height:
         return own

@@ -13,6 +13,7 @@ from . import (
     depth,
     direction,
     forecast,
+    guides,
     host,
     hybrid,
     interop,
@@ -27,6 +28,7 @@ from . import (
     sampling,
     schedule,
     trajectory,
+    values,
     video,
     wan,
     warp,
@@ -36,7 +38,7 @@ from .host import ComfyExtension, io
 # In the order in which a workflow uses them.
 _MODULES = (
     schedule, prompt, camera, moves, direction, combine, trajectory, interop, depth, warp, forecast, wan, sampler,
-    coherence, noise, masks, control, hybrid, sampling, redo, runs, cadence, clips, video, demo,
+    coherence, noise, masks, control, guides, hybrid, sampling, redo, values, runs, cadence, clips, video, demo,
 )  # fmt: skip
 
 NODES: list[type[io.ComfyNode]] = [node for module in _MODULES for node in module.NODES]

@@ -28,19 +28,22 @@ def source_text(file: str, text: str, kinds: str) -> str:
     return text
 
 
-def input_file(name: str) -> Path:
-    """The file of this name in the input folder. Raises FramedriftError where it leads out of it, or is none."""
+def input_file(name: str, field: str = "file") -> Path:
+    """The file of this name in the input folder. Raises FramedriftError where it leads out of it, or is none.
+
+    field: what messages call the input that names it.
+    """
     root = host.input_directory().resolve()
     try:
         path = (root / name.strip()).resolve()
         inside = path.is_relative_to(root)
         there = inside and path.is_file()
     except (OSError, ValueError) as error:
-        raise FramedriftError(f"file is {name[:80]!r}, which is no file's name.") from error
+        raise FramedriftError(f"{field} is {name[:80]!r}, which is no file's name.") from error
     if not inside:
-        raise FramedriftError(f"file is {name[:80]!r}, and must lie in the input folder.")
+        raise FramedriftError(f"{field} is {name[:80]!r}, and must lie in the input folder.")
     if not there:
-        raise FramedriftError(f"file is {name[:80]!r}, and the input folder holds no file of this name.")
+        raise FramedriftError(f"{field} is {name[:80]!r}, and the input folder holds no file of this name.")
     return path
 
 
