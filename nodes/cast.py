@@ -108,7 +108,8 @@ class Cast:
         if name not in self._checkpoints:
             try:
                 model, clip, vae = host.load_checkpoint(name)
-            except (RuntimeError, ValueError, KeyError, OSError, FramedriftError) as error:
+            except Exception as error:
+                # Of whatever kind the loaders' own errors are: which key it is, none of them says.
                 raise self._refusal(name, f"{name!r} cannot be loaded: {error}") from error
             self._checkpoints[name] = self._fitting(name, model, clip, vae)
             log.info("loaded the checkpoint %s", name)
@@ -141,7 +142,7 @@ class Cast:
         if name not in self._loras:
             try:
                 self._loras[name] = host.load_lora(name)
-            except (RuntimeError, ValueError, KeyError, OSError, FramedriftError) as error:
+            except Exception as error:
                 raise FramedriftError(f"lora_name: {name!r} cannot be loaded: {error}") from error
         return self._loras[name]
 
