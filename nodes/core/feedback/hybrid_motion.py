@@ -27,8 +27,9 @@ _RETURNED_PX = 1.0
 _FOLLOWING, _SHARE, _WITHIN_PX = 12, 0.3, 2.0
 # What lies between two frames of a video does not shrink or grow a part of the picture by more than this.
 _GROWTH = 4.0
-# A pixel that less than this of the moved picture's area falls upon was uncovered.
-_UNCOVERED = 0.25
+# A pixel whose flow is trusted less than this, which is twice what is still fine, was uncovered: it has no source. Of
+# what a textured thing uncovers in 3 to 24 px, dis finds 85 to 97 % so, and takes 0 to 3 % of the rest for it.
+_UNCOVERED = 0.018
 
 
 @dataclass(frozen=True)
@@ -62,24 +63,24 @@ def move_by_flow(
 
     Returns:
         The image and its holes: those that were there, and what came in from beyond the frame, where the picture's
-        edge is repeated; with consistency what was uncovered, too.
+        edge is repeated; with consistency what was uncovered, too (of which farneback, being soft, finds hardly any).
     """
     size = (image.shape[-2], image.shape[-1])
     if factor == 0:
         return image, holes
     small = flow_size(size)
     a, b = grey(end, small), grey(start, small)
+    if np.array_equal(a, b):
+        return image, holes
     flow = optical_flow(a, b, settings.method)
     uncovered = torch.zeros_like(holes, device="cpu")
     if settings.consistency:
-        forth = optical_flow(b, a, settings.method)
+        trusted = trust(flow, optical_flow(b, a, settings.method))
         # What comes from beyond the frame has nothing to come back to: it is moved, and a hole.
-        trusted = torch.maximum(trust(flow, forth), outside_frame(flow[:, 0], flow[:, 1], small)[:, None].float())
+        trusted = torch.maximum(trusted, outside_frame(flow[:, 0], flow[:, 1], small)[:, None].float())
+        uncovered = F.interpolate(_without_specks(trusted < _UNCOVERED), size=size, mode="nearest")
         flow = flow * _softened(trusted, settings.blur_px * small[1] / size[1])
-        uncovered = F.interpolate(_uncovered(forth * factor), size=size, mode="nearest")
     flow = resized_flow(flow, size).to(image.device) * factor
-    if not bool(flow.any()):
-        return image, holes
     dx, dy = flow[:, 0], flow[:, 1]
     gone = outside_frame(dx, dy, size)[:, None].float()
     carried = sample(holes, dx, dy, "bilinear")
@@ -113,6 +114,8 @@ def track_matrix(start: Tensor, end: Tensor, motion: Motion) -> np.ndarray | Non
     """
     size = (start.shape[-2], start.shape[-1])
     before, after = grey(start, size), grey(end, size)
+    if np.array_equal(before, after):
+        return np.eye(3)
     corners = cv2.goodFeaturesToTrack(before, _CORNERS, 0.01, max(3.0, max(size) * _APART), blockSize=5)  # pyright: ignore
     if corners is None or len(corners) < _FOLLOWING:
         return None
@@ -154,19 +157,6 @@ def _softened(mask: Tensor, sigma: float) -> Tensor:
     return torch.from_numpy(blurred)[None, None]
 
 
-def _uncovered(forth: Tensor) -> Tensor:
-    """Where nothing of a picture falls that is moved by a flow (1, 2, h, w) px: (1, 1, h, w), 1 there, else 0.
-
-    Every pixel gives its area to the four about its new place. What lies beyond the frame is not spoken of here.
-    """
-    _, _, height, width = forth.shape
-    x, y = torch.arange(width) + forth[0, 0], torch.arange(height)[:, None] + forth[0, 1]
-    left, top = x.floor(), y.floor()
-    area = torch.zeros(height * width)
-    for column, across in ((left, 1 - (x - left)), (left + 1, x - left)):
-        for row, down in ((top, 1 - (y - top)), (top + 1, y - top)):
-            inside = (column >= 0) & (column < width) & (row >= 0) & (row < height)
-            place = (row * width + column)[inside].long()
-            area.index_add_(0, place, (across * down)[inside])
-    covered = F.avg_pool2d(area.view(1, 1, height, width), 3, 1, 1, count_include_pad=False)
-    return (covered < _UNCOVERED).float()
+def _without_specks(mask: Tensor) -> Tensor:
+    """The bool mask (1, 1, H, W) as 0 and 1: each pixel as most of the nine about it."""
+    return (F.avg_pool2d(mask.float(), 3, 1, 1, count_include_pad=False) > 0.5).float()

@@ -18,6 +18,8 @@ _LONGEST = 512
 # A flow whose way there and back ends within this many pixels, and this share of its length, of where it began is
 # trusted; doubt grows as a bell from there.
 _LOOSE_PX, _LOOSE_SHARE = 0.5, 0.1
+# OpenCV's dense inverse search reads beyond pictures with a side under this, and ends the process.
+_LEAST = 16
 
 
 def check_flow(method: str) -> None:
@@ -47,11 +49,15 @@ def optical_flow(a: np.ndarray, b: np.ndarray, method: Flow) -> Tensor:
         a, b: greys of the same size, uint8.
         method: "dis" (dense inverse search) or "farneback", which is softer.
     """
+    height, width = a.shape
+    if min(height, width) < _LEAST:
+        beside = ((0, max(0, _LEAST - height)), (0, max(0, _LEAST - width)))
+        a, b = np.pad(a, beside, "edge"), np.pad(b, beside, "edge")
     if method == "dis":
         found = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM).calc(a, b, None)  # pyright: ignore
     else:
         found = cv2.calcOpticalFlowFarneback(a, b, None, 0.5, 4, 21, 3, 7, 1.5, 0)  # pyright: ignore
-    return torch.from_numpy(np.ascontiguousarray(found)).permute(2, 0, 1)[None].float()
+    return torch.from_numpy(np.ascontiguousarray(found[:height, :width])).permute(2, 0, 1)[None].float()
 
 
 def trust(there: Tensor, back: Tensor) -> Tensor:
