@@ -1,4 +1,4 @@
-"""The command line: `framedrift render` runs a workflow without ComfyUI."""
+"""The command line: workflows run without ComfyUI, and the runs that they make are listed, gone on with and steered."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TextIO
@@ -22,22 +22,27 @@ from ..core.errors import FramedriftError
 from . import progress
 from .folders import Folders
 from .prompt import Prompt, PromptError
-from .runner import Rendered, node_classes, run_prompt
+from .runner import node_classes, run_prompt
+from .steer import add_commands, control_run, list_runs, resumed_prompt
 from .workflow import is_workflow, workflow_to_prompt
 
 INTERRUPTED = 130
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Runs the command; returns its exit status. Standard output holds the paths of the files written, nothing else."""
+    """Runs the command; returns its exit status.
+
+    Standard output holds what was asked for and nothing else: for render and resume the paths of the files written.
+    """
     options = _parser().parse_args(arguments)
     logging.basicConfig(
-        level=logging.ERROR if options.quiet else logging.WARNING,
+        level=logging.ERROR if getattr(options, "quiet", False) else logging.WARNING,
         stream=sys.stderr,
         format="%(levelname)s: %(message)s",
     )
     try:
-        rendered = _render(options)
+        for line in COMMANDS[options.command](options):
+            print(line)
     except (KeyboardInterrupt, progress.Interrupted):
         print("Stopped. The frames that were made are kept.", file=sys.stderr)
         return INTERRUPTED
@@ -46,16 +51,16 @@ def main(arguments: list[str] | None = None) -> int:
             raise
         print(f"framedrift: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
-    for path in rendered.files:
-        print(path)
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="framedrift", description="Deforum animation without ComfyUI's page.")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    places = _places()
     render = commands.add_parser(
         "render",
+        parents=[places],
         help="run a workflow",
         description="Runs a workflow; prints one path a line for every file written.",
     )
@@ -67,26 +72,43 @@ def _parser() -> argparse.ArgumentParser:
         metavar="NODE.INPUT=JSON",
         help="give an input another value; NODE is the node's id, or its type where there is one of it",
     )
-    render.add_argument("--output-dir", type=Path, default=Path("output"), metavar="DIR", help="default: output")
-    render.add_argument("--models-dir", type=Path, default=Path("models"), metavar="DIR", help="default: models")
-    render.add_argument("--input-dir", type=Path, default=Path("input"), metavar="DIR", help="default: input")
-    render.add_argument("--quiet", action="store_true", help="no progress and no warnings")
-    render.add_argument("--debug", action="store_true", help="show where an error came from")
+    add_commands(commands, places)
     return parser
 
 
-def _render(options: argparse.Namespace) -> Rendered:
+def _places() -> argparse.ArgumentParser:
+    """The options of every command that renders."""
+    parser = argparse.ArgumentParser(add_help=False)
+    parser.add_argument("--output-dir", type=Path, default=Path("output"), metavar="DIR", help="default: output")
+    parser.add_argument("--models-dir", type=Path, default=Path("models"), metavar="DIR", help="default: models")
+    parser.add_argument("--input-dir", type=Path, default=Path("input"), metavar="DIR", help="default: input")
+    parser.add_argument("--quiet", action="store_true", help="no progress and no warnings")
+    parser.add_argument("--debug", action="store_true", help="show where an error came from")
+    return parser
+
+
+def _render(options: argparse.Namespace) -> Iterable[Path]:
     classes = node_classes()
     prompt, workflow = load_prompt(options.prompt, classes)
     for assignment in options.set:
         prompt = set_input(prompt, assignment)
+    return _files(prompt, classes, options, {"workflow": workflow} if workflow else None)
+
+
+def _resume(options: argparse.Namespace) -> Iterable[Path]:
+    return _files(resumed_prompt(options), node_classes(), options)
+
+
+def _files(
+    prompt: Prompt, classes: dict[str, Any], options: argparse.Namespace, extra: dict[str, Any] | None = None
+) -> Iterable[Path]:
     with (
         tempfile.TemporaryDirectory(prefix="framedrift-") as temp,
         _stop_on_signal(),
         _progress_line(sys.stderr, options.quiet) as watcher,
     ):
         folders = Folders(options.output_dir, options.input_dir, Path(temp), options.models_dir)
-        return run_prompt(prompt, folders, classes, {"workflow": workflow} if workflow else None, watcher)
+        return run_prompt(prompt, folders, classes, extra, watcher).files
 
 
 def load_prompt(path: Path, classes: dict[str, Any]) -> tuple[Prompt, dict[str, Any] | None]:
@@ -158,6 +180,8 @@ def _progress_line(stream: TextIO, quiet: bool) -> Iterator[Any]:
         stream.write("\r\x1b[K")
         stream.flush()
 
+
+COMMANDS = {"render": _render, "resume": _resume, "runs": list_runs, "control": control_run}
 
 if __name__ == "__main__":
     sys.exit(main())

@@ -14,6 +14,8 @@ FORBIDDEN = re.compile(r'[<>:"|?*\x00-\x1f\x7f]')
 RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[0-9]|lpt[0-9])(\..*)?")
 COUNTED = re.compile(r"(.*)_(\d{5,})")
 MANIFEST = "run.json"
+#: Where the runs lie below the output folder.
+RUN_FOLDER = "framedrift"
 
 
 def clean_name(name: str) -> PurePosixPath:

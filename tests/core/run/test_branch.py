@@ -143,7 +143,7 @@ def test_damage_before_the_frame_is_said_and_leaves_nothing(store, made, harm, m
 
 def test_every_point_at_which_a_branch_can_end(store, writer, nursery, made):
     before = everything(made)
-    job = {"root": str(store.root), "name": made.name, "frame": 2}
+    job = {"root": str(store.root), "name": made.name, "frame": 0}
     status, calls = nursery.call("crash_branch", at=0, after=False, **job)
     assert status == 0
     assert calls > 10
@@ -157,7 +157,7 @@ def test_every_point_at_which_a_branch_can_end(store, writer, nursery, made):
             if status.branch:
                 assert content(status.path) == expected
                 shutil.rmtree(status.path)
-    name = store.branch(made, 2)
+    name = store.branch(made, 0)
     assert content(store.root / name) == expected
     assert not [path for path in store.root.iterdir() if path.name.endswith(".tmp")], "what kills left is cleared away"
 
