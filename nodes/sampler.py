@@ -46,7 +46,7 @@ class FrameFeedbackSampler(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, **kwargs):
         """What can be known before anything is loaded."""
-        return host.check_bounds(cls, kwargs) or bad_range(kwargs) or _problem(kwargs) or True
+        return host.check_bounds(cls, kwargs) or bad_range(kwargs) or given_problem(kwargs) or True
 
     @classmethod
     def fingerprint_inputs(cls, **kwargs):
@@ -80,13 +80,13 @@ def with_settings(cls: Any, inputs: dict[str, Any]) -> dict[str, Any]:
         if (kinds[name] == "BOOLEAN") != isinstance(value, bool):
             raise FramedriftError(f"settings: {name} is {value!r}, and must be {kinds[name].split(',')[0].lower()}.")
     merged |= given
-    problem = host.check_bounds(cls, merged) or _problem(merged)
+    problem = host.check_bounds(cls, merged) or given_problem(merged)
     if problem:
         raise FramedriftError(f"settings: {problem}")
     return merged
 
 
-def _problem(given: dict[str, Any]) -> str | None:
+def given_problem(given: dict[str, Any]) -> str | None:
     """The first size, schedule or name that cannot be right, in a sentence."""
     from .core.run import check_run_name
     from .core.schedule import as_schedule
