@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from .pixels import above, numbers, pick, put
 from .splat import dilate
 
 # Depth that changes by more than this share from one neighbour to the other is two surfaces, or the ramp between them.
@@ -14,7 +15,8 @@ _BENT = 0.05
 _WHOLE = 0.75
 # A slope that falls to this share of its steepest is level again.
 _LEVEL = 0.5
-_AT_ONCE = 1 << 17
+# So many pixels are looked at together: what lies about them fits into a processor's cache.
+_AT_ONCE = 1 << 14
 
 
 def harden(inverse_depth: Tensor, apart: float = 0.0, rounds: int = 4) -> Tensor:
@@ -27,7 +29,7 @@ def harden(inverse_depth: Tensor, apart: float = 0.0, rounds: int = 4) -> Tensor
     """
     _, height, width = inverse_depth.shape
     # Edges are few: only what lies on them is worked on, in a copy with a rim so that each has eight neighbours.
-    here = dilate(_steep(inverse_depth, apart)).flatten().nonzero()[:, 0]
+    here = numbers(dilate(_steep(inverse_depth, apart)))
     here = torch.cat([part[_is_ramp(inverse_depth, part, 2 * rounds + 1)] for part in here.split(_AT_ONCE)])
     if not len(here):
         return inverse_depth
@@ -38,19 +40,21 @@ def harden(inverse_depth: Tensor, apart: float = 0.0, rounds: int = 4) -> Tensor
     cross = torch.tensor([-stride, -1, 1, stride], device=here.device)[:, None]
     corners = torch.tensor([-stride - 1, 1 - stride, stride - 1, stride + 1], device=here.device)[:, None]
     for _ in range(rounds):
-        near, far, bend = _about(values, here, cross, corners)
-        span, middle = near - far, values[here]
+        near, far, bend, middle = _about(values, here, cross, corners)
+        span = near - far
         sharper = torch.where(bend > _BENT * span, far, torch.where(bend < -_BENT * span, near, middle))
-        values[here] = torch.where(span > (_STEEP * near).clamp_(min=apart), sharper, middle)
+        put(values, here, torch.where(span > (_STEEP * near).clamp_(min=apart), sharper, middle))
     # The inflection itself bends neither way: it goes to the closer side, where that is an edge and not a steep slope,
     # which would go on beyond its neighbours.
-    near, far, _ = _about(values, here, cross, corners)
-    nearest, farthest = values.clone(), values.clone()
-    nearest[here], farthest[here] = near, far
-    beyond = nearest[here + cross].amax(0) - farthest[here + cross].amin(0)
-    middle, span = values[here], near - far
+    near, far, _, middle = _about(values, here, cross, corners)
+    nearest, farthest, beside = values.clone(), values.clone(), here + cross
+    put(nearest, here, near)
+    put(farthest, here, far)
+    beyond = nearest.take(beside).amax(0) - farthest.take(beside).amin(0)
+    span = near - far
     closer = torch.where(middle - far > near - middle, near, far)
-    values[here] = torch.where((span > (_STEEP * near).clamp_(min=apart)) & (span > _WHOLE * beyond), closer, middle)
+    edge = (span > (_STEEP * near).clamp_(min=apart)) & (span > _WHOLE * beyond)
+    put(values, here, torch.where(edge, closer, middle))
     return values.view(-1, height + 2, width + 2)[:, 1:-1, 1:-1].contiguous()
 
 
@@ -60,9 +64,8 @@ def _steep(values: Tensor, apart: float) -> Tensor:
         inner = values.shape[axis] - 2
         if inner > 0:
             before, after = values.narrow(axis, 0, inner), values.narrow(axis, 2, inner)
-            found.narrow(axis, 1, inner).copy_(
-                (after - before).abs_() > (_STEEP * torch.maximum(before, after)).clamp_(min=apart)
-            )
+            allowed = torch.maximum(before, after).mul_(_STEEP).clamp_(min=apart)
+            found.narrow(axis, 1, inner).copy_(above((after - before).abs_(), allowed))
     return across | down
 
 
@@ -84,26 +87,28 @@ def _is_ramp(values: Tensor, here: Tensor, reach: int) -> Tensor:
     stride = torch.where(lying, 1, width)
     start, last = here - place * stride, (length - 2).clamp_(min=0)
     step = torch.where(length > 1, stride, 0)
+    by = torch.arange(-reach, reach, device=here.device)[:, None]
+    first = torch.minimum(place + by, last).clamp_(min=0).mul_(stride).add_(start)
+    change = flat.take(first + step).sub_(flat.take(first)).mul_(sign)
+    # The least change up to each place, going either way: where it is steepest they are the levels on both sides.
     steepest, lowest = torch.full_like(sign, -torch.inf), torch.full_like(sign, torch.inf)
     before, after = lowest.clone(), lowest.clone()
-    for by in range(-reach, reach):
-        first = torch.minimum(place + by, last).clamp_(min=0).mul_(stride).add_(start)
-        change = flat[first + step].sub_(flat[first]).mul_(sign)
-        steeper = change > steepest
+    for now in change:
+        steeper = now > steepest
         before = torch.where(steeper, lowest, before)
-        after = torch.where(steeper, change, torch.minimum(after, change))
-        steepest, lowest = torch.maximum(steepest, change), torch.minimum(lowest, change)
+        after = torch.where(steeper, now, torch.minimum(after, now))
+        steepest, lowest = torch.maximum(steepest, now), torch.minimum(lowest, now)
     return torch.maximum(before, after) < _LEVEL * steepest
 
 
 def _change(flat: Tensor, here: Tensor, place: Tensor, stride: int, length: int) -> Tensor:
     # From the neighbour before to the one after.
     before = torch.where(place > 0, here - stride, here)
-    return flat[torch.where(place < length - 1, here + stride, here)] - flat[before]
+    return pick(flat, torch.where(place < length - 1, here + stride, here)) - pick(flat, before)
 
 
-def _about(values: Tensor, here: Tensor, cross: Tensor, corners: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    # The nearest and the farthest of a pixel and its eight neighbours, and how much the slope bends there.
-    beside, middle = values[here + cross], values[here]
-    everything = torch.cat((beside, values[here + corners], middle[None]))
-    return everything.amax(0), everything.amin(0), beside.sum(0).sub_(middle, alpha=4)
+def _about(values: Tensor, here: Tensor, cross: Tensor, corners: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    # The nearest and the farthest of a pixel and its eight neighbours, how much the slope bends there, and the pixel.
+    beside, middle = values.take(here + cross), pick(values, here)
+    everything = torch.cat((beside, values.take(here + corners), middle[None]))
+    return everything.amax(0), everything.amin(0), beside.sum(0).sub_(middle, alpha=4), middle

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
+from .pixels import every, numbers, pick, put
 from .splat import Reprojection
 
 # A mirrored background may be this much nearer than the pixel at the hole's edge before it counts as another thing.
@@ -14,6 +15,8 @@ _NEARER = 1.1
 _SOFTENING, _SOFTEST = 0.1, 9.0
 # Side of the blocks, in pixels, whose mean depth is what lies beyond the frame.
 _FINEST = 4
+# So many pixels are softened together: their neighbours fit into a processor's cache.
+_AT_ONCE = 1 << 13
 # Multiples of these spread evenly over the unit square whatever the picture's size: an ordered dither.
 _DITHER_X, _DITHER_Y = 0.7548776662466927, 0.5698402909980532
 
@@ -35,7 +38,7 @@ def march(visible: Tensor, forward: Reprojection) -> tuple[Tensor, Tensor]:
         behind: (N,) the background pixel of each.
     """
     _, height, width = visible.shape
-    hidden = (~visible).flatten().nonzero()[:, 0]
+    hidden = numbers(~visible)
     shift_x, shift_y, shift_z = forward.shift
     if not len(hidden) or len(hidden) == visible.numel() or max(abs(shift_x), abs(shift_y), abs(shift_z)) < 1e-12:
         return hidden[:0], hidden[:0]
@@ -51,9 +54,11 @@ def march(visible: Tensor, forward: Reprojection) -> tuple[Tensor, Tensor]:
     behind = torch.where(leaves, hidden, hidden - place + next_y * width + next_x)
     pointer = torch.arange(visible.numel(), device=visible.device)
     for _ in range(math.ceil(math.log2(max(height, width))) + 1):
-        pointer[hidden] = behind
-        behind = pointer[behind]
-    found = visible.flatten()[behind]
+        put(pointer, hidden, behind)
+        before, behind = behind, pick(pointer, behind)
+        if torch.equal(before, behind):
+            break
+    found = pick(visible, behind)
     return hidden[found], behind[found]
 
 
@@ -78,12 +83,12 @@ def uncover(
     y = 2 * ((behind - start) // width) - (hidden - start) // width
     there = (x >= 0) & (x < width) & (y >= 0) & (y < height)
     mirrored = torch.where(there, start + y * width + x, behind)
-    depth = inverse_depth.flatten()
-    fits = visible.flatten()[mirrored] & (depth[mirrored] <= _NEARER * depth[behind])
+    fits = pick(visible, mirrored) & (pick(inverse_depth, mirrored) <= _NEARER * pick(inverse_depth, behind))
     taken = torch.where(fits, mirrored, behind)
     flat = image.view(batch, channels, -1)
     picture, place = hidden // (height * width), hidden % (height * width)
-    flat[picture, :, place] = flat[picture, :, taken % (height * width)]
+    planes = picture * (channels * height * width) + _planes(flat)
+    put(flat, (planes + place).flatten(), pick(flat, (planes + taken % (height * width)).flatten()))
     away = ((x - place % width).square() + (y - place // width).square()).float().sqrt_().mul_(0.5)
     wide = (inside & (away * _SOFTENING >= 0.5)).nonzero()[:, 0]
     if len(wide):
@@ -99,18 +104,31 @@ def _soften(flat: Tensor, picture: Tensor, place: Tensor, away: Tensor, visible:
     channels, pixels = flat.shape[1], height * width
     reach = (away * _SOFTENING).clamp_(max=_SOFTEST)
     x, y = place % width, place // width
-    planes = picture * (channels * pixels) + torch.arange(channels, device=flat.device)[:, None] * pixels
+    planes = picture * (channels * pixels) + _planes(flat)
+    here = planes + place
     for share in (1.0, 0.6, 0.35):
-        total, count = flat.take(planes + place), torch.ones_like(reach)
-        for turn in range(8):
-            angle = (turn + share) * math.pi / 4
-            column = (x + (reach * (share * math.cos(angle))).round_().long()).clamp_(0, width - 1)
-            row = (y + (reach * (share * math.sin(angle))).round_().long()).clamp_(0, height - 1)
+        angles = [(turn + share) * math.pi / 4 for turn in range(8)]
+        turns = flat.new_tensor([[share * math.cos(angle), share * math.sin(angle)] for angle in angles])
+        means = []
+        for start in range(0, len(reach), _AT_ONCE):
+            part = slice(start, start + _AT_ONCE)
+            column = (turns[:, :1] * reach[part]).round_().long().add_(x[part]).clamp_(0, width - 1)
+            row = (turns[:, 1:] * reach[part]).round_().long().add_(y[part]).clamp_(0, height - 1)
             other = row.mul_(width).add_(column)
-            usable = (~visible.take(picture * pixels + other)).float()
-            total.addcmul_(flat.take(planes + other), usable)
-            count += usable
-        flat.view(-1)[planes + place] = total.div_(count)
+            usable = (~visible.take(picture[part] * pixels + other)).float()
+            colours = flat.take(planes[:, None, part] + other)
+            total, count = flat.take(here[:, part]), torch.ones_like(reach[part])
+            # One after the other, so that sums are rounded the same way on every device.
+            for turn in range(8):
+                total.addcmul_(colours[:, turn], usable[turn])
+                count += usable[turn]
+            means.append(total.div_(count))
+        put(flat, here.flatten(), torch.cat(means, 1).flatten())
+
+
+def _planes(flat: Tensor) -> Tensor:
+    # Where each channel of a picture begins among all numbers of (B, C, N), as a column.
+    return torch.arange(flat.shape[1], device=flat.device)[:, None] * flat.shape[2]
 
 
 def fill_inverse_depth(inverse_depth: Tensor, known: Tensor) -> Tensor:
@@ -119,7 +137,7 @@ def fill_inverse_depth(inverse_depth: Tensor, known: Tensor) -> Tensor:
     Averages go down a pyramid, and come back up where there is nothing finer. Where nothing at all is known, the scene
     is taken to be infinitely far, which is 0.
     """
-    if bool(known.all()):
+    if every(known):
         return inverse_depth
     first = min(_FINEST, *known.shape[-2:])
     levels = [(_average(torch.where(known, inverse_depth, 0.0)[:, None], first), _average(known[:, None], first))]
@@ -132,7 +150,9 @@ def fill_inverse_depth(inverse_depth: Tensor, known: Tensor) -> Tensor:
         filled = torch.where(weight > 0, total / weight.clamp(min=1e-12), coarse)
     size = known.shape[-2:]
     smooth = functional.interpolate(filled, size=size, mode="bilinear", align_corners=False)[:, 0]
-    return torch.where(known, inverse_depth, smooth)
+    seen = numbers(known)
+    put(smooth, seen, pick(inverse_depth, seen))
+    return smooth
 
 
 def _average(values: Tensor, factor: int) -> Tensor:

@@ -11,6 +11,7 @@ from ..camera.lens import check_fov, focal_length
 from ..errors import FramedriftError
 from .edges import harden
 from .holes import fill_inverse_depth, march, uncover
+from .pixels import above, as_float, numbers, pick, put, within
 from .sample import sample
 from .slope import on_slope, slopes, steepest_stretch
 from .splat import LARGEST, Reprojection, close_cracks, dilate, grow, looked_at, throw
@@ -80,9 +81,9 @@ def warp_pinhole(
         apart = SAME_PLACE_PX / forward.reach
         target, visible = _visible_surface(harden(source, apart), forward, back, focal_to / focal_from, apart)
     hidden, behind = march(visible, forward)
-    target.view(-1)[hidden] = target.view(-1)[behind]
+    put(target, hidden, pick(target, behind))
     uncovered = torch.zeros_like(visible)
-    uncovered.view(-1)[hidden] = True
+    put(uncovered, hidden, True)
     target = fill_inverse_depth(target, visible | uncovered)
     dx, dy, scale = back(target)
     _, inside = _look(hidden, dx, dy)
@@ -94,7 +95,7 @@ def warp_pinhole(
     nod = float(motion[:3, 2] @ motion[:3, 3])
     shrunk = scale.square().mul_(scale).mul_((focal_from / focal_to) ** 2)
     grown = target.mul(scale).mul_(nod).add_(1).div_(shrunk).clamp_(min=0)
-    return Warped(moved, holes.float()[:, None], grown[:, None])
+    return Warped(moved, as_float(holes)[:, None], grown[:, None])
 
 
 def _turned_surface(source: Tensor, back: Reprojection) -> tuple[Tensor, Tensor]:
@@ -117,48 +118,53 @@ def _visible_surface(
     landed = throw(source, forward, margin)
     near = close_cracks(landed, radius)[:, margin:-margin, margin:-margin]
     landed = landed[:, margin:-margin, margin:-margin]
-    guessed = near > torch.where(landed > 0, landed + _tolerance(landed, apart), 0.0)
-    surface = torch.where(guessed, near, landed)
+    limit = _tolerance(landed, apart).add_(landed)
+    put(limit, numbers(~above(landed, 0.0)), 0.0)
+    guess = numbers(above(near, limit))
+    surface = landed.clone(memory_format=torch.contiguous_format)
+    put(surface, guess, pick(near, guess))
     dx, dy, scale = back(surface)
-    expected = surface * scale
+    expected = scale.mul_(surface)
     # The z-buffer knows a point half a pixel away; the source's own depth where this pixel looks makes it exact.
     smooth = sample(source[:, None], dx, dy, "bilinear", "replicate")[:, 0]
-    lit = surface > 0
-    same = ((smooth - expected).abs_() <= _tolerance(expected, apart)).logical_and_(lit)
+    lit = above(surface, 0.0)
+    same = within((smooth - expected).abs_(), _tolerance(expected, apart)) & lit
     shift = back.shift[2]
     exact = smooth * back.plane(2)
     if shift:
         exact.div_(smooth.mul_(-shift).add_(1).clamp_(min=1 / LARGEST))
     # Closing a crack is a guess, and it holds only where the source has that depth at the place which the guess looks
     # back at: so true gaps stay open, and what shows through the cracks of a near thing is covered.
-    guess = guessed.flatten().nonzero()[:, 0]
     place, inside = _look(guess, dx, dy)
-    wanted = expected.flatten()[guess]
-    borne_out = inside & ((source.flatten()[place] - wanted).abs_() <= _tolerance(wanted, apart))
+    wanted = pick(expected, guess)
+    borne_out = inside & ((pick(source, place) - wanted).abs_() <= _tolerance(wanted, apart))
     wrong = guess[~borne_out]
-    same.view(-1)[wrong] = False
+    put(same, wrong, False)
     # What is left lies on a slope too steep for that, or is wrong.
-    left = (lit ^ same).flatten().nonzero()[:, 0]
-    slanted, found = on_slope(source, back, left, surface.flatten()[left], partial(_tolerance, apart=apart))
-    surface = torch.where(same, exact, surface)
-    surface.view(-1)[wrong] = landed.flatten()[wrong]
-    surface.view(-1)[left[found]] = slanted[found]
-    surface.view(-1)[_stained(surface, source, back, apart)] = 0.0
-    return surface, surface > 0
+    left = numbers(lit ^ same)
+    slanted, found = on_slope(source, back, left, pick(surface, left), partial(_tolerance, apart=apart))
+    other = numbers(~same)
+    put(exact, other, pick(surface, other))
+    put(exact, wrong, pick(landed, wrong))
+    put(exact, left[found], slanted[found])
+    visible = above(exact, 0.0)
+    stained = _stained(exact, visible, source, back, apart)
+    put(exact, stained, 0.0)
+    put(visible, stained, False)
+    return exact, visible
 
 
-def _stained(surface: Tensor, source: Tensor, back: Reprojection, apart: float) -> Tensor:
+def _stained(surface: Tensor, visible: Tensor, source: Tensor, back: Reprojection, apart: float) -> Tensor:
     # A background pixel beside a hole, which in the source lay against the thing that has gone, has a trace of its
     # colour: it goes too. On a slope a neighbour is nearer without being another thing.
-    visible = surface > 0
-    rim = (visible & dilate(~visible, 2)).flatten().nonzero()[:, 0]
-    behind = surface.flatten()[rim]
+    rim = numbers(visible & dilate(~visible, 2))
+    behind = pick(surface, rim)
     dx, dy, scale = back.at(rim, behind)
     place, _ = looked_at(rim, dx, dy, source.shape[-2:])
     behind.mul_(scale)
     slope_x, slope_y = slopes(source, place)
     allowed = _tolerance(behind, apart) + slope_x.abs() + slope_y.abs()
-    return rim[grow(source, 1).flatten()[place] > behind + allowed]
+    return rim[pick(grow(source, 1), place) > behind + allowed]
 
 
 def _tolerance(inverse_depth: Tensor, apart: float) -> Tensor:
@@ -166,12 +172,13 @@ def _tolerance(inverse_depth: Tensor, apart: float) -> Tensor:
 
 
 def _look(pixels: Tensor, dx: Tensor, dy: Tensor) -> tuple[Tensor, Tensor]:
-    return looked_at(pixels, dx.flatten()[pixels], dy.flatten()[pixels], dx.shape[-2:])
+    return looked_at(pixels, pick(dx, pixels), pick(dy, pixels), dx.shape[-2:])
 
 
 def _inverse_depth(depth: Tensor) -> Tensor:
     depth = depth.float()
-    return torch.where(depth > 0, (1.0 / depth).clamp(_INFINITE, 1 / _INFINITE), 0.0)
+    inverse = depth.reciprocal().clamp_(_INFINITE, 1 / _INFINITE)
+    return inverse if float(depth.min()) > 0 else torch.where(depth > 0, inverse, 0.0)
 
 
 def _rigid(step: np.ndarray | Tensor) -> np.ndarray:

@@ -133,15 +133,14 @@ def throw(inverse_depth: Tensor, forward: Reprojection, margin: int = 0) -> Tens
     x = (dx + (forward.x + ((width - 1) / 2 + rim))).round_().clamp_(0, wide - 1)
     y = (dy + (forward.y + ((height - 1) / 2 + rim))).round_().clamp_(0, high - 1)
     # float32 counts to 2^24.
-    index = x.add_(y, alpha=wide).long() if high * wide < 2**24 else x.double().add_(y, alpha=wide).long()
+    index = x.add_(y, alpha=wide).int().long() if high * wide < 2**24 else x.double().add_(y, alpha=wide).long()
     if batch > 1:
         index += torch.arange(batch, device=index.device)[:, None, None] * (high * wide)
-    nearness = torch.where(scale < LARGEST, inverse_depth * scale, 0.0)
+    nearness = inverse_depth * scale
+    if float(scale.max()) >= LARGEST:
+        nearness = torch.where(scale < LARGEST, nearness, 0.0)
     landed = torch.zeros(batch * high * wide, device=inverse_depth.device)
-    if landed.device.type == "cpu":
-        np.maximum.at(landed.numpy(), index.flatten().numpy(), nearness.flatten().numpy())
-    else:
-        landed.scatter_reduce_(0, index.flatten(), nearness.flatten(), "amax")
+    landed.scatter_reduce_(0, index.flatten(), nearness.flatten(), "amax")
     return landed.view(batch, high, wide)[:, 1:-1, 1:-1]
 
 
