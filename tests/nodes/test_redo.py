@@ -73,7 +73,7 @@ def run(root, made, classes=None, **options):
 
 
 def runs(root):
-    return sorted((root / "output" / "framedrift").iterdir())
+    return sorted(path for path in (root / "output" / "framedrift").iterdir() if path.is_dir())
 
 
 def frames(root, number=0):
