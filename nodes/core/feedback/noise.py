@@ -131,12 +131,13 @@ def unit_noise(
         dice = generator(seed, frame, "perlin")
         fields = [perlin(size, settings.cells, dice, octaves, persistence) for _ in range(channels)]
         return torch.stack(fields)[None].div_(deviation(octaves, persistence))
+    field = None
+    if settings is not None and kind == "perlin":
+        dice = generator(seed, frame, "perlin")
+        field = perlin(size, settings.cells, dice, settings.perlin_octaves, settings.perlin_persistence)
+        field.add_(1).mul_(0.5)
     white = torch.randn(shape, generator=generator(seed, frame, "noise"))
-    if settings is None or kind == "gaussian":
-        return white
-    dice = generator(seed, frame, "perlin")
-    field = perlin(size, settings.cells, dice, settings.perlin_octaves, settings.perlin_persistence)
-    return white.mul_(field.add_(1).mul_(0.5))
+    return white if field is None else white.mul_(field)
 
 
 def initial_noise(shape: tuple[int, ...], seed: int, subseed: int = 0, subseed_strength: float = 0.0) -> torch.Tensor:

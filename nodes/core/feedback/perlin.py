@@ -43,9 +43,10 @@ def perlin(
         (h, w) float32, mean 0: the same field at any size, finer or coarser. One octave lies within -1..1 and has a
         deviation of `DEVIATION`; the sum is not scaled down again, see `deviation`.
     """
-    field = torch.zeros(size, dtype=torch.float32)
+    field, scratch = torch.zeros(size, dtype=torch.float32), torch.empty(size, dtype=torch.float32)
     for octave in range(octaves):
-        _add_octave(field, cells[0] * 2**octave, cells[1] * 2**octave, persistence**octave, generator)
+        factor = 2**octave
+        _add_octave(field, scratch, (cells[0] * factor, cells[1] * factor), persistence**octave, generator)
     return field
 
 
@@ -77,12 +78,15 @@ def _axis(length: int, cells: float) -> _Axis:
     return _Axis(corner.long(), *(weight.float() for weight in weights))
 
 
-def _add_octave(field: torch.Tensor, down: float, across: float, weight: float, generator: torch.Generator) -> None:
-    """Adds one octave in place.
+def _add_octave(
+    field: torch.Tensor, scratch: torch.Tensor, cells: tuple[float, float], weight: float, generator: torch.Generator
+) -> None:
+    """Adds one octave in place; `scratch` is of the field's shape: new memory costs as much as the sums.
 
     A corner's value at a point is weight_y weight_x (gx way_x + gy way_y): its two terms are products of a column and
     a row, so that the lattice is first spread along x, where it has few rows, and then along y.
     """
+    down, across = cells
     y, x = _axis(field.shape[0], down), _axis(field.shape[1], across)
     # As many corners whatever the picture's size is, so that a preview shows what the full size will.
     angle = torch.rand(math.ceil(down) + 1, math.ceil(across) + 1, generator=generator) * (2 * math.pi)
@@ -100,4 +104,5 @@ def _add_octave(field: torch.Tensor, down: float, across: float, weight: float, 
         (rows_y, y.to_near, 0),
         (rows_y, y.to_far, 1),
     ):
-        field.addcmul_(rows.index_select(0, y.corner + shift), column[:, None])
+        torch.index_select(rows, 0, y.corner + shift, out=scratch)
+        field.addcmul_(scratch, column[:, None])
