@@ -12,7 +12,7 @@ from framedrift.nodes.headless.runner import node_classes
 pytestmark = pytest.mark.comfyui
 
 # Where the two worlds differ by design: what there is to choose from.
-HOSTS_OWN = {"sampler_name", "scheduler"}
+HOSTS_OWN = {"sampler_name", "scheduler", "lora_name"}
 
 
 def every_kind(io):
