@@ -54,10 +54,10 @@ def storable_disparity(disparity: torch.Tensor) -> torch.Tensor:
 
 
 def to_steps(image: torch.Tensor) -> np.ndarray:
-    """0..1 to the nearest of 65280 steps, int32 of the same shape."""
+    """0..1 to the nearest of 65280 steps, uint16 of the same shape."""
     steps = image.detach().to("cpu", torch.float32).numpy() * np.float32(STEPS)
     np.rint(steps, out=steps)
-    return np.clip(steps, 0, STEPS, out=steps).astype(np.int32)
+    return np.clip(steps, 0, STEPS, out=steps).astype(np.uint16)
 
 
 def from_steps(steps: np.ndarray) -> torch.Tensor:
@@ -73,14 +73,15 @@ def from_words(words: np.ndarray) -> torch.Tensor:
 def split_steps(steps: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Steps (1, 3, H, W) as a picture (H, W, 3) uint8, to the nearest level, and what that leaves, (3, H, W) int8."""
     planes = steps.reshape(steps.shape[-3:])
-    levels = (planes + 128) >> 8
-    low = (planes - 256 * levels).astype(np.int8)
-    return np.ascontiguousarray(levels.transpose(1, 2, 0).astype(np.uint8)), low
+    # 65280 + 128 is still within 16 bits, and what is left of the level is the low byte with its sign.
+    levels = ((planes + np.uint16(128)) >> 8).astype(np.uint8)
+    return np.ascontiguousarray(levels.transpose(1, 2, 0)), planes.astype(np.uint8).view(np.int8)
 
 
 def join_steps(pixels: np.ndarray, low: np.ndarray) -> np.ndarray:
-    """Undoes `split_steps`: (1, 3, H, W) int32."""
-    return (256 * pixels.transpose(2, 0, 1).astype(np.int32) + low)[None]
+    """Undoes `split_steps`: (1, 3, H, W) uint16."""
+    # The sum wraps to what it was.
+    return ((pixels.transpose(2, 0, 1).astype(np.uint16) << 8) + low.astype(np.uint16))[None]
 
 
 def digest(pixels: np.ndarray) -> str:

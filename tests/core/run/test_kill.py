@@ -10,7 +10,7 @@ import time
 import pytest
 
 from framedrift.nodes.core.errors import FramedriftError
-from framedrift.nodes.core.run import RunStore
+from framedrift.nodes.core.run import RunStore, give
 
 FRAMES = 2
 
@@ -176,4 +176,27 @@ def test_a_journal_that_cannot_be_written_waits(store, writer):
     with store.open("killed_now") as run:
         assert run.last_index == 4
         writer.commit_until(run, 5, words=2000)
+    assert content(run.path) == expected
+
+
+def test_a_disk_that_fills_up_at_frame_40_loses_nothing(store, writer):
+    """Forty frames are there to be read, listed and branched; the run goes on when there is room."""
+    expected = whole_run(store, writer, 41)
+    with store.create("forty", {"num_frames": 42}, "y") as run:
+        with pytest.raises(FramedriftError, match=r"write frame 40 .*the disk is full.*Make room and queue again"):
+            for last in range(42):
+                with largest_file(6000 if last == 40 else 10**9):
+                    writer.commit_until(run, last)
+        assert len(list(run.frames())) == 40
+    status = store.status("forty_00001")
+    assert (status.state, status.frames, status.last_frame, status.problem) == ("interrupted", 40, 39, None)
+    with largest_file(100):
+        with pytest.raises(FramedriftError, match=r"write a command for run forty_00001 .*the disk is full"):
+            give(store, "forty_00001", "extend", frames=3)
+        with pytest.raises(FramedriftError, match=r"branch run forty_00001 .*the disk is full"):
+            store.branch("forty_00001", 20)
+    assert store.status("forty_00001").pending == ()
+    assert [run.name for run in store.list()] == ["forty_00001", "whole_00001"]
+    with store.open("forty_00001") as run:
+        writer.commit_until(run, 41)
     assert content(run.path) == expected

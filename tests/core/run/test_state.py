@@ -44,7 +44,7 @@ def made(store, writer):
 
 
 def test_every_step_survives_being_split():
-    every = np.arange(STEPS + 1, dtype=np.int32)
+    every = np.arange(STEPS + 1, dtype=np.uint16)
     steps = np.concatenate([every, every[: -(STEPS + 1) % 3]]).reshape(1, 3, -1, 1)
     pixels, low = split_steps(steps)
     assert (pixels.dtype, low.dtype, low.min(), low.max()) == (np.uint8, np.int8, -128, 127)

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 
 import numpy as np
@@ -246,6 +247,13 @@ def test_a_damaged_run_says_what_is_wrong_and_touches_nothing(store, made, damag
     for _ in range(2):
         with pytest.raises(FramedriftError, match=message):
             store.open(made)
+    status = store.status(made)
+    looks = {"another picture", "half a picture", "no picture", "a text for a picture", "no depth"}
+    if damage in looks:
+        assert status.state == "interrupted", "a status reads no picture"
+    else:
+        assert status.state == "damaged"
+        assert re.search(message, status.problem)
     assert {path: path.read_bytes() for path in made.rglob("*") if path.is_file()} == before
     assert all(run.problem is None or made.name in run.problem for run in store.list())
 
