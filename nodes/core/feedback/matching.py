@@ -52,7 +52,7 @@ def match_colors(
         ignore: (1, 1, H, W), 1 where a pixel does not count in the picture's own distribution; it is still mapped.
 
     Returns:
-        (1, 3, H, W), clipped to 0..1.
+        (1, 3, H, W), clipped to 0..1. A pixel that is no number harms no other, and may come back as one.
     """
     import cv2
 
