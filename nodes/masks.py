@@ -86,12 +86,16 @@ def _inputs() -> list[Any]:
         _number(
             "mask_overlay_blur", 4.0, 256.0, 0.5, "How soft the edge of what is put back is, in pixels; 0 is hard."
         ),
-        io.Boolean.Input("use_noise_mask", default=False, tooltip="Frames get noise only where the mask is 1."),
+        io.Boolean.Input(
+            "use_noise_mask",
+            default=False,
+            tooltip="The noise laid over frames is weaker where the mask is grey. Where it is 0 there is none anyway.",
+        ),
         io.Mask.Input(
             "noise_mask",
             optional=True,
-            tooltip="A mask of the noise's own, for all frames; it goes before use_noise_mask. Invert, contrast, "
-            "brightness and blur don't apply to it.",
+            tooltip="A mask of the noise's own, for all frames: how strong the noise is, wherever the mask lets frames "
+            "change. Invert, contrast, brightness and blur don't apply to it.",
         ),
     ]
 

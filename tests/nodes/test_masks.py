@@ -1,13 +1,18 @@
-"""The Masks node as ComfyUI calls it."""
+"""The Masks node as ComfyUI calls it, and in whole animations."""
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from framedrift.nodes.core.errors import FramedriftError
 from framedrift.nodes.core.feedback.masks import Masks as MasksOption
 from framedrift.nodes.core.video.encode import encode_h264
+from framedrift.nodes.headless import folders
+from framedrift.nodes.headless.runner import run_prompt
 from framedrift.nodes.headless.video import VideoFile
 from framedrift.nodes.masks import Masks
+from framedrift.nodes.sampler import FrameFeedbackSampler
 
 SIZE = (16, 32)
 GIVEN = {
@@ -113,3 +118,76 @@ def test_two_nodes_in_a_chain_are_refused():
     (options,) = Masks.execute(**GIVEN, mask=right()).args
     with pytest.raises(FramedriftError, match="two Masks nodes"):
         Masks.execute(options=options, **GIVEN, mask=right())
+
+
+def animation(place, **masks):
+    """Three frames from a picture, of whose right half alone a mask lets change; as float arrays (H, W, 3)."""
+    rows, columns = np.mgrid[:64, :96]
+    picture = np.stack([columns / 95, rows / 63, 0.5 + 0.4 * np.sin(columns / 5) * np.sin(rows / 5)], -1)
+    (place / "input").mkdir()
+    Image.fromarray((picture * 255).round().astype(np.uint8)).save(place / "input" / "init.png")
+    clear = np.full((64, 96, 4), 255, np.uint8)
+    clear[:, 48:, 3] = 0
+    Image.fromarray(clear).save(place / "input" / "mask.png")
+    Image.new("RGBA", (64, 64)).save(place / "input" / "square.png")
+    listed = FrameFeedbackSampler.INPUT_TYPES()["required"]
+    plain = {name: spec[1]["default"] for name, spec in listed.items() if len(spec) > 1 and "default" in spec[1]}
+    sampler = plain | {"width": 96, "height": 64, "num_frames": 3, "diffusion_cadence": 1, "resume": "new run"}
+    sampler |= {"steps_schedule": "0:(6)", "strength_schedule": "0:(0.5)", "noise_schedule": "0:(0.1)"}
+    prompts = {"clip": ["model", 1], "text": "0: storm over the sea", "blend": "linear", "negative": ""}
+    prompt = {
+        "model": {"class_type": "FramedriftProceduralModel", "inputs": {}},
+        "prompts": {"class_type": "FramedriftPromptSchedule", "inputs": prompts},
+        "init": {"class_type": "LoadImage", "inputs": {"image": "init.png"}},
+        "mask": {"class_type": "LoadImage", "inputs": {"image": "mask.png"}},
+        "square": {"class_type": "LoadImage", "inputs": {"image": "square.png"}},
+        "masks": {"class_type": "FramedriftMasks", "inputs": GIVEN | {"mask": ["mask", 1]} | masks},
+        "sampler": {
+            "class_type": "FramedriftFrameFeedbackSampler",
+            "inputs": sampler
+            | {"model": ["model", 0], "vae": ["model", 2], "prompts": ["prompts", 0]}
+            | {"init_image": ["init", 0], "options": ["masks", 0], "color_coherence": "none"},
+        },
+    }
+    run_prompt(prompt, folders.Folders(place / "output", place / "input", place / "temp", place / "models"))
+    made = sorted((place / "output").rglob("frames/*.png"))
+    assert len(made) == 3
+    with Image.open(place / "input" / "init.png") as opened:
+        given = np.asarray(opened, float) / 255
+    return given, [np.asarray(Image.open(path), float) / 255 for path in made]
+
+
+@pytest.mark.parametrize("overlay", [True, False])
+def test_what_the_mask_keeps_stays_and_the_rest_changes(tmp_path, overlay):
+    given, frames = animation(tmp_path, overlay_mask=overlay, mask_overlay_blur=0.0)
+    for frame in frames:
+        # Without the overlay a seam of a few pixels is mixed, so that it does not show.
+        assert np.abs(frame - given)[:, : 48 if overlay else 40].max() == 0
+        assert np.abs(frame - given)[:, 56:].mean() > 0.05
+    assert np.abs(frames[1] - frames[2])[:, 56:].mean() > 0.01
+
+
+def test_a_soft_overlay_lets_the_picture_show_inside_the_edge(tmp_path):
+    changes = []
+    for name, blur in (("hard", 0.0), ("soft", 2.0)):
+        (tmp_path / name).mkdir()
+        given, frames = animation(tmp_path / name, mask_overlay_blur=blur)
+        changes.append(np.abs(frames[0] - given).sum((0, 2)))
+    share = changes[1][48:] / changes[0][48:]
+    # Half a pixel inside the edge of a Gaussian of two: 0.6 of the change is left.
+    assert share[0] == pytest.approx(0.6, abs=0.03)
+    assert bool((np.diff(share[:5]) > 0).all())
+    assert share[6:] == pytest.approx(1)
+    assert changes[1][:43].max() == 0
+
+
+def test_inverted_it_is_the_other_half(tmp_path):
+    given, frames = animation(tmp_path, invert_mask=True, mask_overlay_blur=0.0)
+    assert np.abs(frames[2] - given)[:, 48:].max() == 0
+    assert np.abs(frames[2] - given)[:, :40].mean() > 0.05
+
+
+def test_a_mask_of_another_shape_is_refused_before_the_first_frame(tmp_path):
+    with pytest.raises(FramedriftError, match=r"mask: it is 64x64.*96x64"):
+        animation(tmp_path, mask=["square", 1])
+    assert not list(tmp_path.rglob("frames/*.png"))

@@ -40,8 +40,8 @@ class Masks(Option):
         mask_blur: standard deviation of a Gaussian blur, in pixels of the animation; 0 is none.
         overlay_mask: whether the base picture (the init image, or the video's frame) is put back where the mask is 0.
         mask_overlay_blur: how soft that picture's edge is, as mask_blur; half of it lies on each side.
-        noise_mask: whether the noise too is only where the mask is 1.
-        noise_still: (1, 1, H, W), a mask of the noise's own, as it is; it goes before noise_mask.
+        noise_mask: whether the noise is weaker where the mask is grey; where it is 0 there is none in any case.
+        noise_still: (1, 1, H, W), a mask of the noise's own; it goes before noise_mask.
 
     Deforum's order is kept: brightness, then contrast, each clipped to 0..1, then the inversion, then the blur. Its
     contrast turns about the mean, not about the middle, so that it does for a mask of 0 and 1 what it does there.
@@ -131,10 +131,18 @@ class Masks(Option):
         return blurred(mask, self.mask_blur)
 
     def noise_at(self, frame: int, size: tuple[int, int]) -> torch.Tensor | None:
-        """Where the frame gets noise, (1, 1, h, w); None is everywhere."""
-        if self.noise_still is not None:
-            return _resized("noise_mask", self.noise_still, size)
-        return self.at(frame, size) if self.noise_mask else None
+        """Where the frame gets noise, (1, 1, h, w); None is everywhere.
+
+        Never where the mask is 0: nothing is diffused there that would take it away again, and it would pile up.
+        """
+        own = None if self.noise_still is None else _resized("noise_mask", self.noise_still, size)
+        if self.still is None and self.clip is None:
+            return own
+        mask = self.at(frame, size)
+        if own is None and self.noise_mask:
+            return mask
+        changing = (mask > 0).to(mask.dtype)
+        return changing if own is None else own * changing
 
     def overlaid(self, base: torch.Tensor | None, image: torch.Tensor, frame: int) -> torch.Tensor:
         """The base picture where the mask is 0, the frame where it is 1.

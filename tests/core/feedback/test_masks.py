@@ -138,13 +138,16 @@ def test_without_a_base_or_an_overlay_the_frame_stays():
     assert Masks(still=half(), overlay_mask=False).overlaid(torch.zeros_like(image), image, 0) is image
 
 
-def test_the_noise_follows_the_mask_its_own_or_none():
-    assert Masks(still=half()).noise_at(0, SIZE) is None
+def test_the_noise_follows_the_mask_or_its_own_and_never_piles_up_where_nothing_is_diffused():
+    grey = half() * 0.5
+    torch.testing.assert_close(Masks(still=grey).noise_at(0, SIZE), half())
+    torch.testing.assert_close(Masks(still=grey, noise_mask=True).noise_at(0, SIZE), grey)
     inverted = Masks(still=half(), noise_mask=True, invert_mask=True)
     torch.testing.assert_close(inverted.noise_at(0, SIZE), 1 - half())
-    own = Masks(still=half(), noise_mask=True, invert_mask=True, noise_still=ramp())
-    torch.testing.assert_close(own.noise_at(0, SIZE), ramp())
+    own = Masks(still=grey, noise_mask=True, noise_still=ramp())
+    torch.testing.assert_close(own.noise_at(0, SIZE), ramp() * half())
     only = Masks(noise_still=ramp()).fitted(15.0, SIZE)
+    assert torch.equal(only.noise_at(5, SIZE), ramp())
     assert torch.equal(only.at(0, SIZE), torch.ones(1, 1, *SIZE))
 
 
