@@ -5,6 +5,7 @@ import logging
 
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from framedrift.nodes import host
 from framedrift.nodes.cast import Cast, check_options
@@ -468,10 +469,38 @@ def test_a_queue_that_switches_samplers_checkpoints_and_clip_skip(rendering, com
     }
     flight_prompt["3"]["inputs"] |= {"options": ["12", 0], "run_name": "cast", "num_frames": 5, "width": 64}
     rendering.queue(flight_prompt)
-    journal = next((rendering.base / "output" / "framedrift").glob("cast_*/journal.jsonl"))
-    made = [json.loads(line)["sha256"] for line in journal.read_text().splitlines()]
-    assert len(set(made)) == 5
+    assert len(set(shas(rendering, "cast"))) == 5
     flight_prompt["11"]["inputs"]["sampler_schedule"] = "0: euler, 2: eulr"
     status, answer = rendering.post("/prompt", {"prompt": flight_prompt})
     assert status == 400
     assert "sampler_schedule, key 2: there is no sampler 'eulr'" in json.dumps(answer)
+
+
+@pytest.mark.comfyui
+def test_a_queue_with_a_lora_that_comes_in(rendering, comfyui, flight_prompt):
+    need_models(comfyui)
+    folder = rendering.base / "models" / "loras"
+    folder.mkdir(exist_ok=True)
+    made = torch.Generator().manual_seed(3)
+    layer = "lora_unet_input_blocks_3_1_transformer_blocks_0_attn1_to_q"
+    weights = {f"{layer}.lora_down.weight": (4, 320), f"{layer}.lora_up.weight": (320, 4)}
+    save_file(
+        {name: torch.randn(shape, generator=made) for name, shape in weights.items()}, folder / "tiny.safetensors"
+    )
+    flight_prompt["1"] = {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": "tiny_sd15_all.safetensors"}}
+    flight_prompt["3"]["inputs"] |= {"width": 64, "run_name": "without"}
+    rendering.queue(flight_prompt)
+    flight_prompt["11"] = {
+        "class_type": "FramedriftLoraSchedule",
+        "inputs": {"lora_name": "tiny.safetensors", "strength": "0:(0), 1:(0), 3:(1)", "clip_strength": ""},
+    }
+    flight_prompt["3"]["inputs"] |= {"options": ["11", 0], "run_name": "with"}
+    rendering.queue(flight_prompt)
+    without, coming = (shas(rendering, name) for name in ("without", "with"))
+    assert [a == b for a, b in zip(without, coming, strict=True)] == [True, True, False, False]
+
+
+def shas(rendering, name):
+    """The pictures of a run, as its journal marks them."""
+    journal = next((rendering.base / "output" / "framedrift").glob(f"{name}_*/journal.jsonl"))
+    return [json.loads(line)["sha256"] for line in journal.read_text().splitlines()]
