@@ -55,8 +55,8 @@ export function actions(state) {
 export const isLive = (state) => state === "running" || state === "paused";
 
 /** An event as the fields of a run's state. */
-export function fromEvent({ run, state, frame, frames, num_frames }) {
-  return { name: run, state, last_frame: frame, frames, num_frames };
+export function fromEvent({ run, state, frame, frames, num_frames, problem = null }) {
+  return { name: run, state, last_frame: frame, frames, num_frames, problem };
 }
 
 /** What was typed, of the kind that it takes the place of; an Error that says what would be right. */
@@ -83,22 +83,21 @@ export function typedWhole(text, low, high) {
   return value;
 }
 
-/** The newest of the runs that a node made; a live one before all others. `name` is its run_name, `id` its own. */
-export function newestRun(runs, id, name) {
+/** Whether a run's folder was made for this run_name; any was, where that is empty. */
+export function fitsName(run, name) {
   const base = String(name ?? "").trim();
-  const rank = (run) => [isLive(run.state) ? 1 : 0, run.created ?? "", run.name];
-  const later = (one, other) => {
-    const [a, b] = [rank(one), rank(other)];
-    for (let i = 0; i < a.length; i++) if (a[i] !== b[i]) return a[i] > b[i] ? one : other;
-    return one;
-  };
-  const named = (run) => base === "" || run.name === base || new RegExp(`^${escaped(base)}_\\d{5,}$`).test(run.name);
-  const own = runs.filter((run) => String(run.node) === String(id) && named(run));
-  const found = own.length ? own : runs.filter(named);
-  return found.length ? found.reduce(later) : null;
+  const rest = run.name.slice(base.length);
+  return base === "" || (run.name.startsWith(base) && (rest === "" || /^_\d{5,}$/.test(rest)));
 }
 
-const escaped = (text) => text.replace(/[.*+?^${}()|[\]\\]/g, "\\$&");
+/** The newest of the runs of a node, a live one before all others: `name` is its run_name, `id` its own. */
+export function newestRun(runs, id, name) {
+  const named = runs.filter((run) => fitsName(run, name));
+  const own = named.filter((run) => String(run.node) === String(id));
+  const rank = (run) => `${isLive(run.state) ? 1 : 0} ${run.created ?? ""} ${run.name}`;
+  const sorted = [...(own.length ? own : named)].sort((one, other) => (rank(one) < rank(other) ? 1 : -1));
+  return sorted[0] ?? null;
+}
 
 /** The node that an id such as 5:12 means, through subgraphs; null where there is none. */
 export function nodeOf(graph, id) {

@@ -72,6 +72,11 @@ export class Strip {
     this.#parts = { state, buttons, note, form };
   }
 
+  /** The run that is shown. */
+  get name() {
+    return this.#run.name;
+  }
+
   /** Shows the state of a run; fields that are not given stay as they are. */
   update(run) {
     const before = this.#run;
@@ -80,8 +85,11 @@ export class Strip {
     this.element.setAttribute("aria-label", `Run ${name}`);
     this.element.title = name;
     this.#say(this.#parts.state, stateText(this.#run));
-    if (name === before.name && state === before.state && this.#parts.buttons.childElementCount) return;
-    if (name !== before.name || state !== before.state) this.note("");
+    const same = name === before.name && state === before.state;
+    // An edit that was left out, say.
+    if (run.problem && state !== "damaged") this.note(run.problem, { wrong: true });
+    else if (!same) this.note("");
+    if (same) return;
     const wanted = [...actions(state), ...(state === "damaged" ? [] : ["video"])];
     // The focus stays where it was, if that button is still there.
     const focused = this.document.activeElement?.dataset?.action;

@@ -1,5 +1,5 @@
 // Which sampler nodes show a strip: those whose run the server tells of, and those that the user asks for.
-import { EVENT, Runs, SAMPLER, fromEvent, idOf, isLive, newestRun, nodeOf } from "./runs.mjs";
+import { EVENT, Runs, SAMPLER, fitsName, fromEvent, idOf, isLive, newestRun, nodeOf } from "./runs.mjs";
 import { Strip, noteOf } from "./strip.mjs";
 
 const WIDGET = "framedrift_run";
@@ -9,22 +9,30 @@ const FIRST_HEIGHT = 60;
 
 export class Strips {
   #shown = new WeakMap();
+  // Whether this page's own prompt runs: the server tells only the page that queued it of its start.
+  #own = false;
 
   constructor(app, api) {
     this.app = app;
     this.api = api;
     this.runs = new Runs((route, options) => api.fetchApi(route, options));
     api.addEventListener(EVENT, ({ detail }) => this.told(detail));
+    api.addEventListener("execution_start", () => (this.#own = true));
+    for (const end of ["success", "error", "interrupted"]) {
+      api.addEventListener(`execution_${end}`, () => (this.#own = false));
+    }
   }
 
   get root() {
     return this.app.rootGraph ?? this.app.graph;
   }
 
-  /** The server says what became of a run. */
+  /** The server says what became of a run; of one that another page began, the node that it may be is shown. */
   told(detail) {
     const node = nodeOf(this.root, detail.node);
-    if (isSampler(node) && newestRun([{ name: detail.run }], null, runName(node))) this.show(node, fromEvent(detail));
+    if (!isSampler(node)) return;
+    const run = fromEvent(detail);
+    if (this.#own || this.#shown.get(node)?.name === run.name || fitsName(run, runName(node))) this.show(node, run);
   }
 
   /** Strips for the runs that are being made now by nodes of the workflow that was opened. */
