@@ -62,6 +62,11 @@ class ImportAnimation(io.ComfyNode):
                 io.Int.Output("width", tooltip="Width in pixels."),
                 io.Int.Output("height", tooltip="Height in pixels."),
                 io.String.Output("report", tooltip="What became of every key."),
+                sockets.Options.Output(
+                    "options",
+                    tooltip="For the sampler's options: coherence, noise, sampling over time and redo, where the file "
+                    "asks for them.",
+                ),
             ],
         )
 
@@ -97,7 +102,7 @@ class ImportAnimation(io.ComfyNode):
         height, width = found.size
         report = str(found.report)
         return io.NodeOutput(
-            prompts, found.camera, found.settings, found.num_frames, found.fps, width, height, report,
+            prompts, found.camera, found.settings, found.num_frames, found.fps, width, height, report, found.options,
             ui=ui.PreviewText(report),
         )  # fmt: skip
 
@@ -139,6 +144,11 @@ class ExportAnimation(io.ComfyNode):
                     default="framedrift/animation",
                     tooltip="Where in the output folder, and how the files begin.",
                 ),
+                sockets.Options.Input(
+                    "options",
+                    optional=True,
+                    tooltip="What goes to the sampler's options. Deforum has no keys for pictures, clips and anchors.",
+                ),
             ],
             outputs=[
                 io.String.Output("deforum", tooltip="The Deforum settings file's text."),
@@ -147,14 +157,16 @@ class ExportAnimation(io.ComfyNode):
         )
 
     @classmethod
-    def execute(cls, prompts, num_frames, fps, width, height, filename_prefix, camera=None, settings=None):
+    def execute(
+        cls, prompts, num_frames, fps, width, height, filename_prefix, camera=None, settings=None, options=None
+    ):
         """Writes both files."""
         from .core.interop import deforum_settings, parseq_manifest
         from .core.run.files import write_atomic
 
         schedule, given = prompts.schedule, dict(settings or {})
         deforum = deforum_settings(
-            schedule, camera, given, num_frames, fps, (height, width), prompts.blend, prompts.overlap
+            schedule, camera, given, num_frames, fps, (height, width), prompts.blend, prompts.overlap, options
         )
         table = parseq_manifest(schedule, camera, given, num_frames, fps, (height, width))
         first, saved = host.save_path(filename_prefix, "txt", (height, width))

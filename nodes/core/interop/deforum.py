@@ -16,6 +16,7 @@ from .model import (
     sampler_settings,
 )
 from .motion import read_camera
+from .options import read_options
 from .reader import Reader
 from .sampling import read_coherence, read_own, read_sampling, read_seed
 from .texts import prompts_of
@@ -51,6 +52,7 @@ def import_deforum(
     camera, blend = read_camera(reader)
     read_sampling(reader)
     read_coherence(reader)
+    options = read_options(reader)
     blend, overlap = read_own(reader, blend)
     effects.explain(reader.values, log)
     return ImportedAnimation(
@@ -64,6 +66,7 @@ def import_deforum(
         log.report(),
         blend,
         overlap,
+        options,
     )
 
 

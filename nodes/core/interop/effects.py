@@ -25,8 +25,6 @@ _OTHERS = {
     "batch_name": _FILES,
     "resume_from_timestring": "names a run of the other program; runs here go on by themselves",
     "resume_timestring": "names a run of the other program; runs here go on by themselves",
-    "reroll_blank_frames": "looks for the black pictures of the WebUI's safety checker",
-    "reroll_patience": "looks for the black pictures of the WebUI's safety checker",
     "store_frames_in_ram": _FILES,
     "save_depth_maps": "every run keeps its depth here",
     "overwrite_extracted_frames": _FILES,
@@ -114,22 +112,28 @@ def _video(values: Values) -> bool:
     return _value("animation_mode", values) == "Video Input" or _hybrid(values)
 
 
-_MASK = (_switch("use_mask"), "masks are not imported: link a mask where a node takes one")
+def _chained(node: str) -> str:
+    return f"chain {node} into the sampler's options"
+
+
+_SAMPLING, _CHECKPOINT = _chained("Sampling Schedules"), _chained("Checkpoint Schedule")
+_NOISE, _REDONE, _COHERENCE = _chained("Noise"), _chained("Redo"), _chained("Coherence")
+_MASK = (_switch("use_mask"), f"masks are not imported: {_chained('Masks')}")
 _INIT = (_switch("use_init"), "load the picture with Load Image and link it to the sampler's init_image")
-_LOOPER = (_switch("use_looper"), "guided images are not imported")
+_LOOPER = (_switch("use_looper"), "guided images are not imported: chain Guide Images into the sampler's options")
 _FLIP = (
     lambda values: is_on(_value("enable_perspective_flip", values)) and _value("animation_mode", values) == "3D",
     "a 3D camera has no perspective flip: turn it with rotation_3d_x and rotation_3d_y",
 )
-_HYBRID = (_hybrid, "hybrid video is not imported")
+_HYBRID = (_hybrid, "hybrid video is not imported: chain Hybrid Video into the sampler's options")
 _SOURCE = (_video, "load it with Load Video Frames, and link it to the sampler's video_input")
-_MASK_VIDEO = (_switch("use_mask_video"), "the mask video is not imported")
-_NOISE_MASK = (_switch("use_noise_mask"), "noise masks are not imported")
+_MASK_VIDEO = (_switch("use_mask_video"), "the mask video is not imported: link it to Masks")
+_NOISE_MASK = (_switch("use_noise_mask"), "noise masks are not imported: chain Masks into the sampler's options")
 _FLOW = (_switch("optical_flow_cadence"), "set Cadence Blend's flow to dis or farneback")
-_REDO = (_switch("optical_flow_redo_generation"), "frames are not made twice for their optical flow here")
+_REDO = (_switch("optical_flow_redo_generation"), _REDONE)
 _UNSHARP = (
     lambda values: not is_constant(_value("amount_schedule", values), 0.0),
-    "frames are not sharpened before they are diffused here",
+    _COHERENCE,
 )
 
 #: key: (when it has an effect, what is said then).
@@ -164,37 +168,40 @@ _GATED: dict[str, tuple[Callable[[Values], bool], str]] = {
         ("interpolate_key_frames", "interpolate_x_frames"),
         (lambda values: _value("animation_mode", values) == "Interpolation", "prompts blend from key to key"),
     ),
-    "ddim_eta": (_switch("ddim_eta"), "the sampler keeps its own eta"),
+    "ddim_eta": (_switch("ddim_eta"), _SAMPLING),
     "tiling": (_switch("tiling"), "the sampler makes no seamless tiles"),
-    "color_force_grayscale": (_switch("color_force_grayscale"), "frames keep their colours here"),
+    "color_force_grayscale": (_switch("color_force_grayscale"), _COHERENCE),
     "color_coherence_image_path": (
-        lambda values: _value("color_coherence", values) == "Image", "colours are kept from frame 0 only",
+        lambda values: _value("color_coherence", values) == "Image", "link it to Coherence's reference_image",
     ),
     "color_coherence_video_every_N_frames": (
-        lambda values: _value("color_coherence", values) == "Video Input", "colours are kept from frame 0 only",
+        lambda values: _value("color_coherence", values) == "Video Input",
+        "link the video to Coherence's reference_video",
     ),
-    "diffusion_redo": (_switch("diffusion_redo"), "a frame is diffused once here"),
+    "reroll_blank_frames": (lambda values: _value("reroll_blank_frames", values) != "ignore", _REDONE),
+    "reroll_patience": (lambda values: _value("reroll_blank_frames", values) == "reroll", _REDONE),
+    "diffusion_redo": (_switch("diffusion_redo"), _REDONE),
     "contrast_schedule": (
         lambda values: not is_constant(_value("contrast_schedule", values), 1.0),
-        "the contrast is not changed before a frame is diffused here",
+        _COHERENCE,
     ),
     "enable_noise_multiplier_scheduling": (
-        _switch("enable_noise_multiplier_scheduling"), "the WebUI's extra noise of image to image is not added",
+        _switch("enable_noise_multiplier_scheduling"), _NOISE,
     ),
     "noise_multiplier_schedule": (
-        _switch("enable_noise_multiplier_scheduling"), "the WebUI's extra noise of image to image is not added",
+        _switch("enable_noise_multiplier_scheduling"), _NOISE,
     ),
-    "enable_checkpoint_scheduling": (_switch("enable_checkpoint_scheduling"), "one model paints all frames here"),
-    "checkpoint_schedule": (_switch("enable_checkpoint_scheduling"), "one model paints all frames here"),
-    "enable_clipskip_scheduling": (_switch("enable_clipskip_scheduling"), "put CLIP Set Last Layer before this node"),
-    "clipskip_schedule": (_switch("enable_clipskip_scheduling"), "put CLIP Set Last Layer before this node"),
-    "enable_ddim_eta_scheduling": (_switch("enable_ddim_eta_scheduling"), "the sampler keeps its own eta"),
-    "ddim_eta_schedule": (_switch("enable_ddim_eta_scheduling"), "the sampler keeps its own eta"),
-    "enable_ancestral_eta_scheduling": (_switch("enable_ancestral_eta_scheduling"), "the sampler keeps its own eta"),
-    "ancestral_eta_schedule": (_switch("enable_ancestral_eta_scheduling"), "the sampler keeps its own eta"),
-    "enable_scheduler_scheduling": (_switch("enable_scheduler_scheduling"), "one scheduler serves the whole animation"),
-    "scheduler_schedule": (_switch("enable_scheduler_scheduling"), "one scheduler serves the whole animation"),
-    "distilled_cfg_scale_schedule": (lambda values: True, "is the guidance of Flux models, which no input takes"),
+    "enable_checkpoint_scheduling": (_switch("enable_checkpoint_scheduling"), _CHECKPOINT),
+    "checkpoint_schedule": (_switch("enable_checkpoint_scheduling"), _CHECKPOINT),
+    "enable_clipskip_scheduling": (_switch("enable_clipskip_scheduling"), _SAMPLING),
+    "clipskip_schedule": (_switch("enable_clipskip_scheduling"), _SAMPLING),
+    "enable_ddim_eta_scheduling": (_switch("enable_ddim_eta_scheduling"), _SAMPLING),
+    "ddim_eta_schedule": (_switch("enable_ddim_eta_scheduling"), _SAMPLING),
+    "enable_ancestral_eta_scheduling": (_switch("enable_ancestral_eta_scheduling"), _SAMPLING),
+    "ancestral_eta_schedule": (_switch("enable_ancestral_eta_scheduling"), _SAMPLING),
+    "enable_scheduler_scheduling": (_switch("enable_scheduler_scheduling"), _SAMPLING),
+    "scheduler_schedule": (_switch("enable_scheduler_scheduling"), _SAMPLING),
+    "distilled_cfg_scale_schedule": (lambda values: True, _SAMPLING),
     "keyframe_distribution": (_switch("keyframe_distribution"), "set the sampler's align_to_keyframes"),
     "keyframe_strength_schedule": (
         _switch("keyframe_distribution"), "one strength schedule serves all diffused frames here",
@@ -231,5 +238,5 @@ def _gate(key: str, value: Any) -> tuple[Callable[[Values], bool], str] | None:
     if net := _CONTROLNET.fullmatch(key):
         number = net[2] in ("weight", "guidance_start", "guidance_end") and isinstance(value, int | float)
         old = f" (an older file's number, which stands for 0:({value}))" if number else ""
-        return _switch(f"cn_{net[1]}_enabled"), f"ControlNets are not imported: apply one to the prompts{old}"
+        return _switch(f"cn_{net[1]}_enabled"), f"ControlNets are not imported: chain Control{old}"
     return _GATED.get(key)

@@ -9,6 +9,7 @@ import numpy as np
 from ..camera import Camera, Camera2D, Camera3D, Track2D
 from ..camera.track import motion_curves
 from ..errors import FramedriftError
+from ..feedback.options import Options
 from ..schedule import PromptSchedule, Schedule, as_schedule
 from ..schedule.keys import Timing
 from ..schedule.prompts import Additions, split_negative
@@ -16,6 +17,7 @@ from . import names
 from .defaults import DEFAULTS
 from .model import SamplerSettings, schedule_from_values
 from .motion import CAMERA_2D, CAMERA_3D, FLIP
+from .options import write_options
 from .sampling import LAB, OWN_KEY
 
 _PADDINGS = {"replicate": "border", "reflect": "reflection", "zeros": "zeros"}
@@ -33,12 +35,13 @@ def deforum_settings(
     size: tuple[int, int],
     blend: str = "hold",
     overlap: int = 0,
+    options: Options | None = None,
 ) -> dict[str, Any]:
     """The keys of a Deforum settings file that renders this animation; importing it gives the animation back.
 
     Schedules that Deforum could not read (keys in seconds or beats, other ways from key to key than lines) become
     numbers, and so does a camera that is not made of Deforum's schedules: see `as_schedules`. What Deforum has no key
-    for stands under "framedrift", which it ignores. `size` is (h, w).
+    for stands under "framedrift", which it ignores; of `options` it is left. `size` is (h, w).
     """
     given = dict(settings)
     seed = int(given.get("seed", 0))
@@ -75,6 +78,8 @@ def deforum_settings(
     values["enable_noise_multiplier_scheduling"] = False
     values["color_coherence"] = "LAB" if given.get("color_coherence") == LAB else "None"
     _write_warp(values, given)
+    if options is not None:
+        values |= write_options(options, text)
     values[OWN_KEY] = {"version": 1, "blend": blend, "overlap": overlap, "settings": _own(given)}
     return values
 

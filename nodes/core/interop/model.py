@@ -13,6 +13,7 @@ import numpy as np
 
 from ..camera import Camera2D, Camera3D
 from ..errors import FramedriftError
+from ..feedback.options import Options
 from ..schedule import PromptSchedule, Schedule, as_schedule, parse_schedule
 
 MAPPED = "mapped"
@@ -128,9 +129,9 @@ class ImportedAnimation:
     """An animation out of another tool's settings.
 
     kind: "deforum", "parseq", "fizz" or "astria". prompts: the texts over time. camera: in Deforum's units and signs.
-    settings: the sampler's. num_frames: length in frames. fps: frames a second. size: (h, w) in pixels. report: what
-    became of every key. blend, overlap: how the texts of two keys share the frames between them, as Prompt Schedule
-    takes it.
+    settings: the sampler's. options: what takes option nodes. num_frames: length in frames. fps: frames a second.
+    size: (h, w) in pixels. report: what became of every key. blend, overlap: how the texts of two keys share the frames
+    between them, as Prompt Schedule takes it.
     """
 
     kind: str
@@ -143,6 +144,7 @@ class ImportedAnimation:
     report: Report
     blend: str = "hold"
     overlap: int = 0
+    options: Options = Options()
 
 
 @dataclass

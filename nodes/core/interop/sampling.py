@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ..schedule import BLENDS, parse_string_schedule
+from ..schedule import BLENDS
 from . import effects, names
 from .model import (
     APPROXIMATED,
@@ -50,14 +50,12 @@ def read_sampling(reader: Reader) -> None:
     read_seeds(reader)
     reader.set_schedule("noise_schedule")
     perlin = reader.get("noise_type") == "perlin"
-    if perlin:
-        reader.say("noise_type", APPROXIMATED, "Gaussian noise of the same strength takes Perlin noise's place.")
-    else:
-        reader.say("noise_type", MAPPED, "Gaussian noise, which the original calls uniform.")
-    for key in ("perlin_w", "perlin_h", "perlin_octaves", "perlin_persistence"):
-        status = APPROXIMATED if perlin else NO_EFFECT
-        text = "Gaussian noise takes Perlin noise's place." if perlin else "noise_type is not perlin."
-        reader.say(key, status, text)
+    reader.say(
+        "noise_type", MAPPED, "Noise, perlin." if perlin else "Gaussian noise, which the original calls uniform."
+    )
+    if not perlin:
+        for key in ("perlin_w", "perlin_h", "perlin_octaves", "perlin_persistence"):
+            reader.say(key, NO_EFFECT, "noise_type is not perlin.")
 
 
 def read_steps(reader: Reader) -> None:
@@ -78,21 +76,16 @@ def read_sampler(reader: Reader) -> None:
     if isinstance(label, int) and not isinstance(label, bool):
         label = names.NUMBERED[label] if 0 <= label < len(names.NUMBERED) else None
         reader.say("sampler", APPROXIMATED, f"an older file's number, taken for {label or 'none that is known'}.")
-    scheduled = effects.is_on(reader.get("enable_sampler_scheduling"))
-    if scheduled:
-        label = parse_string_schedule(str(reader.get("sampler_schedule")), "sampler_schedule").sample(
-            reader.num_frames
-        )[0]
-        reader.say("sampler_schedule", APPROXIMATED, f"one sampler serves the whole animation: {shown(label)}.")
-        reader.say("sampler", NO_EFFECT, "sampler_schedule takes its place.")
-    reader.say("sampler_schedule", NO_EFFECT, "enable_sampler_scheduling is off.")
-    text = "the first of sampler_schedule is taken." if scheduled else "it is off, and sampler counts."
-    reader.say("enable_sampler_scheduling", APPROXIMATED if scheduled else MAPPED, text)
+    if effects.is_on(reader.get("enable_sampler_scheduling")):
+        reader.say("sampler", MAPPED, "the sampler's own, where sampler_schedule says nothing else.")
+    else:
+        reader.say("sampler_schedule", NO_EFFECT, "enable_sampler_scheduling is off.")
+        reader.say("enable_sampler_scheduling", MAPPED, "it is off, and sampler counts.")
     found = names.sampler_of(label) if isinstance(label, str) else None
     if found is None and reader.wanted("sampler"):
         reader.say("sampler", LEFT_OUT, f"{shown(label)!r} is no sampler known here; the sampler's own is used.")
     scheduler = None
-    if found is not None and (reader.wanted("sampler") or scheduled):
+    if found is not None and reader.wanted("sampler"):
         name, scheduler, same = found
         reader.settings["sampler_name"] = name
         reader.settings["scheduler"] = scheduler or "normal"
@@ -147,13 +140,14 @@ def read_coherence(reader: Reader) -> None:
         )
     matched = kind in ("LAB", "HSV", "RGB")
     if reader.wanted("color_coherence"):
-        reader.settings["color_coherence"] = LAB if matched else "none"
+        reader.settings["color_coherence"] = LAB if kind == "LAB" else "none"
     if kind == "LAB" or kind in ("None", None, False):
         reader.say("color_coherence", MAPPED, f"the sampler's color_coherence is {LAB if matched else 'none'}.")
     elif matched:
-        reader.say("color_coherence", APPROXIMATED, f"colours are kept by histograms in LAB, not {kind}.")
+        reader.say("color_coherence", MAPPED, f"Coherence matches {kind} to frame 0.")
     else:
-        reader.say("color_coherence", LEFT_OUT, f"colours are not taken from another source ({kind}) here.")
+        link = "reference_image" if kind == "Image" else "reference_video"
+        reader.say("color_coherence", LEFT_OUT, f"link the {kind.lower()} to Coherence's {link}.")
     if not reader.complete:
         return
     legacy = effects.is_on(reader.values.get("legacy_colormatch", True))

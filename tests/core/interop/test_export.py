@@ -9,6 +9,7 @@ import pytest
 from framedrift.nodes.core.camera import Camera2D, Camera3D, Combined
 from framedrift.nodes.core.errors import FramedriftError
 from framedrift.nodes.core.interop import deforum_settings, import_animation, parseq_manifest, sampler_settings
+from framedrift.nodes.core.interop.defaults import DEFAULTS
 from framedrift.nodes.core.schedule import parse_prompts, parse_schedule
 
 DATA = Path(__file__).parent / "data"
@@ -159,3 +160,23 @@ def test_a_combined_2d_camera_is_not_exported_as_something_else():
     camera = Combined(CAMERAS["2D"], CAMERAS["flip"])
     with pytest.raises(FramedriftError, match="Export 2D Camera without"):
         deforum_settings(PROMPTS["plain"], camera, SETTINGS, FRAMES, FPS, SIZE)
+
+
+def test_options_go_out_and_come_back():
+    given = dict(DEFAULTS) | {
+        "prompts": {"0": "a fox"}, "color_coherence": "HSV", "contrast_schedule": "0:(1.1)", "diffusion_redo": 1,
+        "enable_sampler_scheduling": True, "sampler_schedule": '0: ("Euler a"), 9: ("DPM++ 2M Karras")',
+        "enable_clipskip_scheduling": True, "distilled_cfg_scale_schedule": "0:(3.5)", "color_force_grayscale": True,
+        "enable_ancestral_eta_scheduling": True, "enable_checkpoint_scheduling": True,
+    }  # fmt: skip
+    first = import_animation(json.dumps(given))
+    out = deforum_settings(
+        first.prompts, first.camera, first.settings, 12, 15, (512, 512), first.blend, 0, first.options
+    )
+    again = import_animation(json.dumps(out))
+    assert again.options.signature() == first.options.signature()
+    one, two = (found.options.sample(12, 0, 15.0) for found in (first, again))
+    assert one.names == two.names
+    assert {name: values.tolist() for name, values in one.numbers.items()} == {
+        name: values.tolist() for name, values in two.numbers.items()
+    }

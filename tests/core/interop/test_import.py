@@ -8,6 +8,10 @@ import pytest
 
 from framedrift.nodes.core.camera import Camera2D, Camera3D
 from framedrift.nodes.core.errors import FramedriftError
+from framedrift.nodes.core.feedback.coherence import Coherence
+from framedrift.nodes.core.feedback.noise import Noise
+from framedrift.nodes.core.feedback.redo import Redo
+from framedrift.nodes.core.feedback.sampling import Checkpoints, SamplingSchedules
 from framedrift.nodes.core.interop import import_animation
 from framedrift.nodes.core.interop.defaults import DEFAULTS
 from framedrift.nodes.core.interop.model import STATUSES, InteropError
@@ -154,7 +158,8 @@ def test_a_notebooks_file_from_before_the_webui():
     assert found.camera.texts()["fov"] == "0:(40.0)"
     assert (found.settings["sampler_name"], found.settings["cfg_scale_schedule"]) == ("lms", "0:(7.5)")
     assert found.prompts.text_at(0, 9)[0] == "a fox"
-    assert found.report.status("color_coherence") == "approximated"
+    assert found.report.status("color_coherence") == "mapped"
+    assert found.options.only(Coherence).match == "hsv"
     assert "unknown" not in {entry.status for entry in found.report.values()}
 
 
@@ -167,7 +172,7 @@ def test_the_forge_forks_additions():
     )  # fmt: skip
     assert (found.settings["sampler_name"], found.settings["scheduler"]) == ("dpmpp_2m", "karras")
     wanted = {
-        "distilled_cfg_scale_schedule": "left out",
+        "distilled_cfg_scale_schedule": "mapped",
         "keyframe_distribution": "left out",
         "keyframe_strength_schedule": "left out",
         "shake_name": "left out",
@@ -189,7 +194,54 @@ def test_schedules_behind_switches_count_where_these_are_on():
     assert found.settings["seed_behavior"] == "schedule"
     assert found.settings["seed_schedule"] == DEFAULTS["seed_schedule"]
     assert found.settings["subseed_strength_schedule"] == "0: (0.2)"
-    assert (found.settings["sampler_name"], found.settings["scheduler"]) == ("dpmpp_sde", "karras")
+    sampling = found.options.only(SamplingSchedules)
+    assert sampling.names["sampler_schedule"].sample(12) == ["dpmpp_sde"] * 9 + ["euler"] * 3
+    assert sampling.names["scheduler_schedule"].sample(12) == ["karras"] * 9 + ["normal"] * 3
+
+
+def test_what_takes_option_nodes():
+    """Deforum's own defaults sharpen a little, lay Perlin noise over frames, and make the latent's noise stronger."""
+    found = imported()
+    assert found.options.texts() == {
+        "kernel_schedule": "0: (5)", "sigma_schedule": "0: (1)", "amount_schedule": "0: (0.1)",
+        "threshold_schedule": "0: (0)", "noise_multiplier_schedule": "0: (1.05)",
+    }  # fmt: skip
+    noise = found.options.only(Noise)
+    assert (noise.noise_type, noise.perlin_w, noise.perlin_octaves) == ("perlin", 8, 4)
+    assert found.options.only(Redo) is None
+    plain = imported(amount_schedule="0:(0)", noise_type="uniform", enable_noise_multiplier_scheduling=False)
+    assert plain.options.parts == ()
+    redone = imported(diffusion_redo="2", optical_flow_redo_generation="RAFT", reroll_blank_frames="reroll")
+    redo = redone.options.only(Redo)
+    assert (redo.diffusion_redo, redo.optical_flow_redo_generation) == (2, "dis")
+    assert redone.report.status("optical_flow_redo_generation") == "approximated"
+    other = imported(
+        enable_checkpoint_scheduling=True, enable_clipskip_scheduling=True, enable_ancestral_eta_scheduling=True,
+        ancestral_eta_schedule="0:(0.5)", color_force_grayscale=True, contrast_schedule="0:(1.1)",
+    )  # fmt: skip
+    assert other.options.only(Coherence).grayscale
+    assert other.options.only(Checkpoints).names["checkpoint_schedule"].sample(101)[-1] == "model2.safetensors"
+    assert {"clipskip_schedule", "eta_schedule"} <= other.options.texts().keys()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"contrast_schedule": "0:(11)"}, "contrast_schedule is 11 at frame 0"),
+        ({"perlin_w": 0}, "perlin_w"),
+        ({"diffusion_redo": 99}, "diffusion_redo"),
+        ({"optical_flow_redo_generation": "magic"}, "optical_flow_redo_generation"),
+    ],
+)
+def test_option_keys_that_cannot_be(change, words):
+    with pytest.raises(FramedriftError, match=words):
+        imported(**change)
+
+
+def test_an_unknown_name_in_a_sampler_schedule_leaves_the_samplers_own():
+    found = imported(enable_sampler_scheduling=True, sampler_schedule='0: ("Euler a"), 9: ("Magic")')
+    assert found.options.only(SamplingSchedules) is None
+    assert "'Magic' is no sampler" in found.report["sampler_schedule"].sentence
 
 
 def test_a_strength_beyond_its_range_is_limited_as_there():
