@@ -22,7 +22,7 @@ class LoadRun(io.ComfyNode):
             display_name="Load Run",
             category="Framedrift/sampling",
             description="Brings an animation back that Frame Feedback Sampler made, finished or not: its frames with "
-            "camera and depth, and the settings that it was made with.",
+            "camera and depth, and the settings that it was made with, edits included.",
             search_aliases=["resume animation", "load animation", "deforum resume", "extend", "open run"],
             inputs=[
                 io.String.Input(
@@ -71,12 +71,14 @@ class LoadRun(io.ComfyNode):
     def execute(cls, run):
         """Reads the journal; pictures are read when they are asked for."""
         from .core.interop import sampler_settings
+        from .core.run.journal import edits_of
+        from .core.run.status import changed
 
         store, path = run_store(), _path(run)
         frames, manifest = store.read(path), store.read_manifest(path)
         if not len(frames):
             raise FramedriftError(f"run: {path.name} has no frames yet.")
-        said = manifest.get("settings", {})
+        said = {**manifest.get("settings", {}), **changed(edits_of(list(frames.entries)))}
         own = {name: value for name, value in said.items() if name in _setting_names()}
         height, width = frames.size
         return io.NodeOutput(

@@ -230,6 +230,17 @@ def test_everything_at_once_and_killed_between_is_still_one_story(tmp_path):
         assert hashes(root, "a_00001") == wanted
 
 
+def test_load_run_gives_the_settings_as_they_were_edited(tmp_path):
+    from framedrift.nodes.runs import LoadRun
+
+    steer(tmp_path, [(2, "edit", {"changes": EDITS}), (3, "extend", {"frames": 1})])
+    with folders.using(places(tmp_path)):
+        frames, settings, _, num_frames, *_, prompts = LoadRun.execute("a_00001").result
+    assert (len(frames), num_frames) == (9, 9)
+    assert (settings["strength_schedule"], settings["cfg_scale_schedule"]) == ("0:(0.3)", "0:(6)")
+    assert prompts == EDITS["prompts"]
+
+
 def test_a_run_says_what_can_be_edited_and_how_to_make_it_again(tmp_path):
     steer(tmp_path, [(0, "stop", {})])
     manifest = json.loads((store(tmp_path).root / "a_00001" / "run.json").read_text())
