@@ -70,7 +70,7 @@ def checked_changes(given: Any, status: RunStatus, kinds: Mapping[str, str]) -> 
             raise FramedriftError(f"{name} cannot be edited while a run goes on; what can: {known}.")
         present = status.editable[name]
         kind = kinds.get(name) or kind_of(name, present)
-        checked[name] = READERS[kind](name, value, present, status)
+        checked[name] = READERS.get(kind, any_text)(name, value, present, status)
     return checked
 
 
