@@ -1,5 +1,7 @@
 """The Masks node as ComfyUI calls it, and in whole animations."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -12,9 +14,9 @@ from framedrift.nodes.headless import folders
 from framedrift.nodes.headless.runner import run_prompt
 from framedrift.nodes.headless.video import VideoFile
 from framedrift.nodes.masks import Masks
-from framedrift.nodes.sampler import FrameFeedbackSampler
 
 SIZE = (16, 32)
+SD15 = Path("checkpoints", "tiny_sd15_all.safetensors")
 GIVEN = {
     "invert_mask": False,
     "mask_contrast_adjust": 1.0,
@@ -120,46 +122,45 @@ def test_two_nodes_in_a_chain_are_refused():
         Masks.execute(options=options, **GIVEN, mask=right())
 
 
-def animation(place, **masks):
-    """Three frames from a picture, of whose right half alone a mask lets change; as float arrays (H, W, 3)."""
+def masked(prompt, place, **masks):
+    """The prompt with a picture to start from, of whose right half alone a mask lets change; (its pictures, it)."""
     rows, columns = np.mgrid[:64, :96]
     picture = np.stack([columns / 95, rows / 63, 0.5 + 0.4 * np.sin(columns / 5) * np.sin(rows / 5)], -1)
-    (place / "input").mkdir()
-    Image.fromarray((picture * 255).round().astype(np.uint8)).save(place / "input" / "init.png")
+    Image.fromarray((picture * 255).round().astype(np.uint8)).save(place / "init.png")
     clear = np.full((64, 96, 4), 255, np.uint8)
     clear[:, 48:, 3] = 0
-    Image.fromarray(clear).save(place / "input" / "mask.png")
-    Image.new("RGBA", (64, 64)).save(place / "input" / "square.png")
-    listed = FrameFeedbackSampler.INPUT_TYPES()["required"]
-    plain = {name: spec[1]["default"] for name, spec in listed.items() if len(spec) > 1 and "default" in spec[1]}
-    sampler = plain | {"width": 96, "height": 64, "num_frames": 3, "diffusion_cadence": 1, "resume": "new run"}
+    Image.fromarray(clear).save(place / "mask.png")
+    Image.new("RGBA", (64, 64)).save(place / "square.png")
+    for name in ("init", "mask", "square"):
+        prompt[name] = {"class_type": "LoadImage", "inputs": {"image": f"{name}.png"}}
+    prompt["masks"] = {"class_type": "FramedriftMasks", "inputs": GIVEN | {"mask": ["mask", 1]} | masks}
+    sampler = {"init_image": ["init", 0], "options": ["masks", 0], "color_coherence": "none", "num_frames": 3}
     sampler |= {"steps_schedule": "0:(6)", "strength_schedule": "0:(0.5)", "noise_schedule": "0:(0.1)"}
-    prompts = {"clip": ["model", 1], "text": "0: storm over the sea", "blend": "linear", "negative": ""}
-    prompt = {
-        "model": {"class_type": "FramedriftProceduralModel", "inputs": {}},
-        "prompts": {"class_type": "FramedriftPromptSchedule", "inputs": prompts},
-        "init": {"class_type": "LoadImage", "inputs": {"image": "init.png"}},
-        "mask": {"class_type": "LoadImage", "inputs": {"image": "mask.png"}},
-        "square": {"class_type": "LoadImage", "inputs": {"image": "square.png"}},
-        "masks": {"class_type": "FramedriftMasks", "inputs": GIVEN | {"mask": ["mask", 1]} | masks},
-        "sampler": {
-            "class_type": "FramedriftFrameFeedbackSampler",
-            "inputs": sampler
-            | {"model": ["model", 0], "vae": ["model", 2], "prompts": ["prompts", 0]}
-            | {"init_image": ["init", 0], "options": ["masks", 0], "color_coherence": "none"},
-        },
-    }
-    run_prompt(prompt, folders.Folders(place / "output", place / "input", place / "temp", place / "models"))
-    made = sorted((place / "output").rglob("frames/*.png"))
-    assert len(made) == 3
-    with Image.open(place / "input" / "init.png") as opened:
-        given = np.asarray(opened, float) / 255
-    return given, [np.asarray(Image.open(path), float) / 255 for path in made]
+    prompt["3"]["inputs"] |= sampler
+    with Image.open(place / "init.png") as opened:
+        return np.asarray(opened, float) / 255, prompt
+
+
+def frames_below(place):
+    made = []
+    for path in sorted(place.rglob("frames/*.png")):
+        with Image.open(path) as opened:
+            made.append(np.asarray(opened, float) / 255)
+    return made
+
+
+def animation(prompt, place, **masks):
+    (place / "input").mkdir(parents=True)
+    given, made = masked(prompt, place / "input", **masks)
+    run_prompt(made, folders.Folders(place / "output", place / "input", place / "temp", place / "models"))
+    frames = frames_below(place / "output")
+    assert len(frames) == 3
+    return given, frames
 
 
 @pytest.mark.parametrize("overlay", [True, False])
-def test_what_the_mask_keeps_stays_and_the_rest_changes(tmp_path, overlay):
-    given, frames = animation(tmp_path, overlay_mask=overlay, mask_overlay_blur=0.0)
+def test_what_the_mask_keeps_stays_and_the_rest_changes(tmp_path, flight_prompt, overlay):
+    given, frames = animation(flight_prompt, tmp_path, overlay_mask=overlay, mask_overlay_blur=0.0)
     for frame in frames:
         # Without the overlay a seam of a few pixels is mixed, so that it does not show.
         assert np.abs(frame - given)[:, : 48 if overlay else 40].max() == 0
@@ -167,11 +168,10 @@ def test_what_the_mask_keeps_stays_and_the_rest_changes(tmp_path, overlay):
     assert np.abs(frames[1] - frames[2])[:, 56:].mean() > 0.01
 
 
-def test_a_soft_overlay_lets_the_picture_show_inside_the_edge(tmp_path):
+def test_a_soft_overlay_lets_the_picture_show_inside_the_edge(tmp_path, flight_prompt):
     changes = []
     for name, blur in (("hard", 0.0), ("soft", 2.0)):
-        (tmp_path / name).mkdir()
-        given, frames = animation(tmp_path / name, mask_overlay_blur=blur)
+        given, frames = animation(flight_prompt, tmp_path / name, mask_overlay_blur=blur)
         changes.append(np.abs(frames[0] - given).sum((0, 2)))
     share = changes[1][48:] / changes[0][48:]
     # Half a pixel inside the edge of a Gaussian of two: 0.6 of the change is left.
@@ -181,13 +181,45 @@ def test_a_soft_overlay_lets_the_picture_show_inside_the_edge(tmp_path):
     assert changes[1][:43].max() == 0
 
 
-def test_inverted_it_is_the_other_half(tmp_path):
-    given, frames = animation(tmp_path, invert_mask=True, mask_overlay_blur=0.0)
+def test_inverted_it_is_the_other_half(tmp_path, flight_prompt):
+    given, frames = animation(flight_prompt, tmp_path, invert_mask=True, mask_overlay_blur=0.0)
     assert np.abs(frames[2] - given)[:, 48:].max() == 0
     assert np.abs(frames[2] - given)[:, :40].mean() > 0.05
 
 
-def test_a_mask_of_another_shape_is_refused_before_the_first_frame(tmp_path):
+def test_a_mask_of_another_shape_is_refused_before_the_first_frame(tmp_path, flight_prompt):
     with pytest.raises(FramedriftError, match=r"mask: it is 64x64.*96x64"):
-        animation(tmp_path, mask=["square", 1])
+        animation(flight_prompt, tmp_path, mask=["square", 1])
     assert not list(tmp_path.rglob("frames/*.png"))
+
+
+def test_an_animation_is_no_longer_than_its_mask_clip(tmp_path, flight_prompt, write_clip):
+    (tmp_path / "input").mkdir()
+    write_clip(tmp_path / "input" / "mask.mp4")
+    _, prompt = masked(flight_prompt, tmp_path / "input")
+    del prompt["masks"]["inputs"]["mask"]
+    prompt["clip"] = {"class_type": "FramedriftLoadVideoFrames", "inputs": {"file": "mask.mp4", "start": 0, "end": -1}}
+    prompt["clip"]["inputs"] |= {"every_nth": 1, "fps": 0.0, "width": 0, "height": 0, "fit": "crop"}
+    prompt["masks"]["inputs"] |= {"mask_video": ["clip", 0], "mask_overlay_blur": 0.0}
+    prompt["3"]["inputs"] |= {"num_frames": 40, "diffusion_cadence": 5}
+    run_prompt(prompt, folders.Folders(tmp_path / "output", tmp_path / "input", tmp_path / "temp", tmp_path / "models"))
+    assert [path.stem for path in sorted(tmp_path.rglob("frames/*.png"))] == ["000000", "000005", "000010", "000011"]
+
+
+@pytest.mark.comfyui
+def test_in_comfyui_a_stock_model_changes_what_the_mask_lets(rendering, comfyui, flight_prompt):
+    if not (comfyui.models / SD15).is_file():
+        pytest.skip(f"no {SD15} among ComfyUI's models")
+    given, prompt = masked(flight_prompt, rendering.base / "input", overlay_mask=False)
+    prompt["1"] = {"class_type": "CheckpointLoaderSimple", "inputs": {"ckpt_name": SD15.name}}
+    noise = {"noise_type": "perlin", "perlin_w": 4.0, "perlin_h": 4.0, "perlin_octaves": 3, "perlin_persistence": 0.5}
+    noise |= {"noise_multiplier_schedule": "0:(1.05)", "options": ["masks", 0]}
+    prompt["noise"] = {"class_type": "FramedriftNoise", "inputs": noise}
+    prompt["3"]["inputs"] |= {"options": ["noise", 0], "run_name": "masked"}
+    rendering.queue(prompt)
+    frames = frames_below(next((rendering.base / "output" / "framedrift").glob("masked_*")))
+    assert len(frames) == 3
+    for frame in frames:
+        # A latent pixel is eight wide, and its edge is softened.
+        assert np.abs(frame - given)[:, :40].max() == 0
+        assert np.abs(frame - given)[:, 56:].mean() > 0.05

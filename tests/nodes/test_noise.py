@@ -1,7 +1,11 @@
-"""The Noise node as ComfyUI calls it."""
+"""The Noise node as ComfyUI calls it, and in whole animations."""
 
+import copy
+
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from framedrift.nodes.core.errors import FramedriftError
 from framedrift.nodes.core.feedback import Options
@@ -9,6 +13,8 @@ from framedrift.nodes.core.feedback.masks import Masks as MasksOption
 from framedrift.nodes.core.feedback.noise import MOST_CELLS, MOST_OCTAVES, NOISE_TYPES
 from framedrift.nodes.core.feedback.noise import Noise as NoiseOption
 from framedrift.nodes.core.schedule import parse_schedule
+from framedrift.nodes.headless import folders
+from framedrift.nodes.headless.runner import run_prompt
 from framedrift.nodes.noise import Noise
 
 GIVEN = {
@@ -70,3 +76,32 @@ def test_it_chains_behind_others_and_only_once():
 def test_what_is_wrong_is_said_before_anything_runs(name, value, said):
     assert Noise.validate_inputs(**GIVEN) is True
     assert said in str(Noise.validate_inputs(**GIVEN | {name: value}))
+
+
+def made(place, prompt, **noise):
+    """Two frames as float arrays (H, W, 3)."""
+    if noise:
+        prompt["noise"] = {"class_type": "FramedriftNoise", "inputs": GIVEN | noise}
+        prompt["3"]["inputs"]["options"] = ["noise", 0]
+    prompt["3"]["inputs"] |= {"num_frames": 2, "color_coherence": "none", "noise_schedule": "0:(0.1)"}
+    run_prompt(prompt, folders.Folders(place / "output", place, place / "temp", place / "models"))
+    pictures = []
+    for path in sorted((place / "output").rglob("frames/*.png")):
+        with Image.open(path) as opened:
+            pictures.append(np.asarray(opened, float) / 255)
+    return pictures
+
+
+@pytest.mark.parametrize(
+    "noise",
+    [{"noise_type": "perlin"}, {"noise_type": "clouds"}, {"noise_multiplier_schedule": "0:(1.5)"}],
+    ids=["perlin", "clouds", "multiplier"],
+)
+def test_frames_that_start_from_a_picture_differ_by_it_and_text_to_image_does_not(tmp_path, flight_prompt, noise):
+    plain = made(tmp_path / "plain", copy.deepcopy(flight_prompt))
+    same = made(tmp_path / "same", copy.deepcopy(flight_prompt), noise_type="gaussian")
+    other = made(tmp_path / "other", copy.deepcopy(flight_prompt), **noise)
+    assert len(plain) == len(same) == len(other) == 2
+    assert all(np.array_equal(a, b) for a, b in zip(plain, same, strict=True))
+    assert np.array_equal(plain[0], other[0])
+    assert np.abs(plain[1] - other[1]).mean() > 0.002
