@@ -15,7 +15,7 @@ import numpy as np
 
 from . import host
 from .core.errors import FramedriftError
-from .core.run import RunStore
+from .core.run import RunStatus, RunStore, give
 from .core.run.names import MANIFEST
 from .job import run_store
 from .routes import Answer, RefusedError, Request, as_json
@@ -41,15 +41,14 @@ _encoding = threading.Lock()
 def list_runs(request: Request) -> Answer:
     """All runs by name; a damaged one with its problem."""
     store = run_store()
-    return as_json({"runs": [_summary(store, run.path) for run in store.list()]})
+    return as_json({"runs": [_summary(store, status) for status in store.statuses()]})
 
 
-def _summary(store: RunStore, path: Path) -> dict[str, Any]:
-    status = store.status(path)
+def _summary(store: RunStore, status: RunStatus) -> dict[str, Any]:
     said = {key: getattr(status, key) for key in ("name", "state", "created", "frames", "last_frame", "num_frames")}
     if status.state == "damaged":
         return said | {"problem": status.problem}
-    return said | {"node": store.read_manifest(path).get("node")}
+    return said | {"node": store.read_manifest(status.path).get("node")}
 
 
 def show_run(request: Request) -> Answer:
@@ -166,7 +165,6 @@ def _texts(picture: Path) -> dict[str, str]:
 
 def command(request: Request) -> Answer:
     """Gives a run a command, and answers what became of it."""
-    from .core.run import control
     from .core.run.mailbox import MOMENTARY
 
     said = request.json()
@@ -183,7 +181,7 @@ def command(request: Request) -> Answer:
         raise RefusedError(HTTPStatus.CONFLICT, reason)
     if status.state == "damaged" and action != "rewind":
         raise RefusedError(HTTPStatus.CONFLICT, f"Run {status.name} is damaged: {status.problem}")
-    return as_json(control.give(store, path, action, **arguments))
+    return as_json(give(store, path, action, **arguments))
 
 
 def _known(said: dict[str, Any], kinds: Mapping[str, type], what: str) -> dict[str, Any]:

@@ -426,7 +426,7 @@ def test_a_picture_that_is_a_link_is_not_followed(store, flight):
 
 
 def test_an_error_of_the_pack_itself_is_logged_and_names_no_place(flight, monkeypatch, caplog):
-    monkeypatch.setattr(RunStore, "list", lambda self: 1 // 0)
+    monkeypatch.setattr(RunStore, "statuses", lambda self: 1 // 0)
     assert "log" in said(get("runs"), 500)["error"]
     assert "ZeroDivisionError" in caplog.text
 
