@@ -17,6 +17,7 @@ from ..errors import FramedriftError
 from ..run.resume import clip_mark, digest
 from ..video.edit import fitted
 from ..video.frames import Frames
+from ..video.recent import Recent
 from .options import Option
 
 log = logging.getLogger("framedrift")
@@ -95,7 +96,7 @@ class Masks(Option):
             self,
             still=None if self.still is None else _resized("mask", self.still, size),
             noise_still=None if self.noise_still is None else _resized("noise_mask", self.noise_still, size),
-            clip=None if self.clip is None else fitted(self.clip, fps, size),
+            clip=None if self.clip is None else _fitted(self.clip, fps, size),
         )
         if made.still is not None and float(made.at(0, size).max()) <= 0:
             log.warning("masks: the mask is 0 everywhere, so that nothing changes; see invert_mask.")
@@ -205,6 +206,14 @@ def blurred(mask: torch.Tensor, sigma: float) -> torch.Tensor:
     array = mask[0, 0].numpy()
     soft = cv2.GaussianBlur(array, (side, side), sigmaX=sigma, sigmaY=sigma, borderType=cv2.BORDER_REPLICATE)
     return torch.from_numpy(soft).clamp_(0, 1)[None, None]
+
+
+def _fitted(clip: Any, fps: float, size: tuple[int, int]) -> Frames:
+    try:
+        # A frame's mask is asked for several times.
+        return Recent(fitted(clip, fps, size), keep=1)
+    except FramedriftError as error:
+        raise FramedriftError(f"mask_video: {error}") from error
 
 
 def _check(name: str, mask: torch.Tensor | None) -> None:
