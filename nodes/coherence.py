@@ -40,7 +40,6 @@ class Coherence(io.ComfyNode):
         """The chain with these options."""
         from .core.feedback.coherence import Coherence as Option
 
-        image = inputs.get("reference_image")
         return chained(
             inputs.get("options"),
             Option(
@@ -48,12 +47,20 @@ class Coherence(io.ComfyNode):
                 names=_palettes(inputs["palette"]) if inputs["reference"] == _REFERENCES[-1] else {},
                 match=_MATCHES[inputs["color_coherence"]],
                 reference=inputs["reference"],
-                image=host.to_core(image[:1]) if image is not None else None,
+                image=_one(inputs.get("reference_image")),
                 clip=inputs.get("reference_video"),
                 every_n_frames=inputs["color_coherence_video_every_N_frames"],
                 grayscale=inputs["color_force_grayscale"],
             ),
         )
+
+
+def _one(image):
+    if image is not None and len(image) != 1:
+        raise FramedriftError(
+            f"reference_image: {len(image)} pictures; it takes one. Choose it, or link them to reference_video."
+        )
+    return None if image is None else host.to_core(image)
 
 
 def _palettes(text: str) -> dict:
