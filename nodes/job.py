@@ -19,9 +19,8 @@ from .score import SCHEDULES, SEED_SCHEDULES, Score
 
 RUN_FOLDER = "framedrift"
 SIZE_STEP = 8
-#: Raised whenever moved pictures, depths or colours come out otherwise: a run that was begun before would not go on to
-#: the same.
-WARPS = 2
+#: Raised whenever pictures come out otherwise: a run that was begun before would not go on to the same.
+VERSION = 2
 
 
 class Job:
@@ -131,12 +130,10 @@ class Job:
         else:
             # Where it comes from stands in the graph; a clip that was changed in its place mostly shows in this.
             plain["video_input"] = clip_mark(score.video)
-        if score.track is not None:
-            plain["warps"] = WARPS
         if score.options.parts:
             plain["options"] = score.options.signature()
         return plain | {
-            "version": 1,
+            "version": VERSION,
             "frames": [
                 [p.frame, p.seed, p.strength, p.steps, p.cfg, p.noise, p.prompt, p.negative]
                 + ([p.subseed, p.subseed_strength] if p.subseed_strength > 0 else [])

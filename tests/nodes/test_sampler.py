@@ -271,7 +271,7 @@ def test_the_fingerprint_of_an_older_prompt_stays(tmp_path):
     run(tmp_path, made)
     assert (
         json.loads((runs(tmp_path)[0] / "run.json").read_text())["fingerprint"]
-        == "e5a40263be2960c186f4453d68bed618b83af845ae211485d3fef1bc4cd2fbf4"
+        == "8afb93289008ccdcbf8ef2b000c07587a98f8eb9ee268f5601af21dc4719c819"
     )
 
 
