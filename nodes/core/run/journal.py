@@ -43,11 +43,16 @@ def read_lines(path: Path) -> tuple[list[str], int]:
     """
     lines, size, problem = good_lines(path)
     if problem:
-        last = f"rewind to frame {json.loads(lines[-1])['index']}" if lines else "start a new run"
-        raise FramedriftError(
-            f"{problem}. Mend that line from a copy, or {last}; the pictures in the folder are not touched."
-        )
+        raise broken_journal(lines, problem)
     return lines, size
+
+
+def broken_journal(lines: Sequence[str], problem: str) -> FramedriftError:
+    """The error for a journal that has a broken line behind these."""
+    last = f"rewind to frame {json.loads(lines[-1])['index']}" if lines else "start a new run"
+    return FramedriftError(
+        f"{problem}. Mend that line from a copy, or {last}; the pictures in the folder are not touched."
+    )
 
 
 def good_lines(path: Path) -> tuple[list[str], int, str | None]:

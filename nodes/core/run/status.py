@@ -11,7 +11,7 @@ from typing import Any
 from ..errors import FramedriftError
 from .files import write_atomic
 from .folder import Layout, read_manifest
-from .journal import edits_of, extension, good_lines, read_lines
+from .journal import broken_journal, edits_of, extension, good_lines
 from .lock import is_held
 from .mailbox import read_all
 from .mend import missing_line
@@ -60,12 +60,13 @@ def status_of(name: str, layout: Layout) -> RunStatus:
         held = is_held(layout)
         manifest = read_manifest(layout)
         # A broken line hides what follows, but not what is before it: that can be rewound to.
-        lines, _, _ = good_lines(layout.journal)
+        lines, _, broken = good_lines(layout.journal)
         waiting = read_all(layout)
     except (FramedriftError, OSError) as error:
         return RunStatus(name, layout.path, "damaged", problem=str(error))
     try:
-        read_lines(layout.journal)
+        if broken:
+            raise broken_journal(lines, broken)
         missing = None if held else missing_line(layout, lines)
     except FramedriftError as error:
         problem = str(error)
