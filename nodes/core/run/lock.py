@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from filelock import BaseFileLock
 
 # Whoever only asks whether a run is held has its lock for less than a millisecond.
-PATIENCE = 0.25
+PATIENCE = 0.5
 
 
 def hold(layout: Layout) -> BaseFileLock:
