@@ -131,7 +131,8 @@ def plotted(curves: dict[str, np.ndarray], shown: dict[str, list[Path]], path: P
     rows = [top + height + 46 + row * (tile + 24) for row in range(len(shown))]
     for y, (name, paths) in zip(rows, shown.items(), strict=True):
         numbers = ", ".join(str(round(share * (len(paths) - 1))) for share in SHOWN)
-        canvas.text((left + len(SHOWN) * (tile + 12), y + 8), f"{name}: frames {numbers}", 13)
+        canvas.text((left + len(SHOWN) * (tile + 12), y + 8), name, 14)
+        canvas.text((left + len(SHOWN) * (tile + 12), y + 30), f"frames {numbers}", 13)
     picture = canvas.picture()[0].permute(1, 2, 0).mul(255).round().byte().numpy()
     for y, paths in zip(rows, shown.values(), strict=True):
         for column, share in enumerate(SHOWN):

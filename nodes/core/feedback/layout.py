@@ -6,9 +6,15 @@ import torch
 
 def to_pixels(image: torch.Tensor) -> np.ndarray:
     """A core image (1, 3, H, W) on any device as (H, W, 3) float32, contiguous."""
-    return np.ascontiguousarray(image[0].detach().permute(1, 2, 0).to("cpu", torch.float32).numpy())
+    import cv2
+
+    return cv2.merge(list(image[0].detach().to("cpu", torch.float32).contiguous().numpy()))
 
 
 def from_pixels(pixels: np.ndarray, like: torch.Tensor) -> torch.Tensor:
     """(H, W, 3) float32 as a core image (1, 3, H, W), contiguous, of the device and the type of `like`."""
-    return torch.from_numpy(pixels).permute(2, 0, 1)[None].contiguous().to(like)
+    import cv2
+
+    planes = torch.empty(1, 3, *pixels.shape[:2])
+    cv2.split(pixels, list(planes[0].numpy()))
+    return planes.to(like)

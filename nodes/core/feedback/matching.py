@@ -7,7 +7,7 @@ kept as it is. Counts and maps are made on the grid, so that a picture costs a f
 on the CPU.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -30,10 +30,12 @@ def color_quantiles(image: torch.Tensor, space: str, ignore: torch.Tensor | None
     Returns:
         (3, QUANTILES) float32, ascending along its rows, in the units of ``spaces``. For hue see ``hue_quantiles``.
     """
+    import cv2
+
     found = SPACES[space]
-    pixels = found.encode(to_pixels(image.clamp(0, 1)))
-    count = _counter(found, pixels, ignore)
-    rows = [_quantiles(found, c, count(c, found.places(c, pixels))) for c in range(3)]
+    planes = [np.asarray(plane) for plane in cv2.split(found.encode(to_pixels(image.clamp(0, 1))))]
+    count = _counter(found, planes, ignore)
+    rows = [_quantiles(found, c, count(c, found.places(c, planes[c]))) for c in range(3)]
     return torch.from_numpy(np.stack(rows))
 
 
@@ -58,11 +60,12 @@ def match_colors(
 
     found = SPACES[space]
     pixels = found.encode(to_pixels(image.clamp(0, 1)))
-    count = _counter(found, pixels, ignore)
+    planes = [np.asarray(plane) for plane in cv2.split(pixels)]
+    count = _counter(found, planes, ignore)
     target = reference.cpu().numpy()
     changes = []
     for c in range(3):
-        grid, places = found.grid(c), found.places(c, pixels)
+        grid, places = found.grid(c), found.places(c, planes[c])
         counts = count(c, places)
         if c == found.circular:
             goes = hue_map(grid, counts, target[c])
@@ -78,7 +81,9 @@ def _quantiles(space: Space, channel: int, counts: np.ndarray) -> np.ndarray:
     return (hue_quantiles if channel == space.circular else quantiles_of)(space.grid(channel), counts)
 
 
-def _counter(space: Space, pixels: np.ndarray, ignore: torch.Tensor | None) -> Callable[[int, np.ndarray], np.ndarray]:
+def _counter(
+    space: Space, planes: Sequence[np.ndarray], ignore: torch.Tensor | None
+) -> Callable[[int, np.ndarray], np.ndarray]:
     """What counts the pixels on each grid point of a channel, given their places; hue by colour."""
     counted = None
     if ignore is not None and bool((ignore > 0).any()):
@@ -86,7 +91,7 @@ def _counter(space: Space, pixels: np.ndarray, ignore: torch.Tensor | None) -> C
         counted = counted if np.count_nonzero(counted) >= QUANTILES else None
 
     def count(channel: int, places: np.ndarray) -> np.ndarray:
-        weights = pixels[..., 1] * pixels[..., 2] if channel == space.circular else None
+        weights = planes[1] * planes[2] if channel == space.circular else None
         if counted is not None:
             places = places[counted]
             weights = weights[counted] if weights is not None else None

@@ -30,26 +30,35 @@ class Space:
         first, last = round(self.low[channel] * steps), round(self.high[channel] * steps)
         return np.arange(first, last + 1) / steps
 
-    def places(self, channel: int, pixels: np.ndarray) -> np.ndarray:
-        """The grid point nearest to each pixel's value, (H, W) int32: numbers of the first kind to index `grid` with.
+    def places(self, channel: int, plane: np.ndarray) -> np.ndarray:
+        """The grid point nearest to each value of a channel: numbers to index `grid` with.
 
-        Values outside lie at its ends; what is no number is at the first.
+        Args:
+            plane: (H, W) float32. Values outside lie at the grid's ends.
+
+        Returns:
+            (H, W) int32.
         """
+        import cv2
+
         steps = self.steps[channel]
         first, last = round(self.low[channel] * steps), round(self.high[channel] * steps)
-        rounded = np.rint(pixels[..., channel] * np.float32(steps))
+        # One pass that scales, shifts, rounds and cuts off what is below 0.
+        places = cv2.addWeighted(plane, steps, plane, 0, -first, dtype=cv2.CV_16U)
         if channel == self.circular:
-            rounded[rounded > last] -= last + 1
-        inside = np.fmin(np.fmax(rounded, np.float32(first)), np.float32(last))
-        return inside.astype(np.int32) - first
+            places[places > last - first] = 0
+        return np.minimum(places, last - first).astype(np.int32)
 
 
 def linear_from_srgb(pixels: np.ndarray) -> np.ndarray:
-    """Light from sRGB values (IEC 61966-2-1), 0..1, float32."""
+    """Light from sRGB values (IEC 61966-2-1): (H, W, 3) float32, 0..1."""
     import cv2
 
-    curved = cv2.pow(pixels * np.float32(1 / 1.055) + np.float32(0.055 / 1.055), 2.4)
-    return np.where(pixels > _LINEAR_BELOW, curved, pixels * np.float32(1 / 12.92))
+    light = cv2.pow(pixels * np.float32(1 / 1.055) + np.float32(0.055 / 1.055), 2.4)
+    rows = (len(pixels), -1)
+    dark = (pixels <= np.float32(_LINEAR_BELOW)).view(np.uint8).reshape(rows)
+    straight = (pixels * np.float32(1 / 12.92)).reshape(rows)
+    return np.asarray(cv2.copyTo(straight, dark, light.reshape(rows))).reshape(pixels.shape)
 
 
 def _lab(pixels: np.ndarray) -> np.ndarray:

@@ -45,8 +45,8 @@ def test_a_space_and_back(space):
     found = SPACES[space]
     assert np.abs(found.decode(found.encode(pixels)) - pixels).max() < 3e-4
     for c in range(3):
-        encoded, grid = found.encode(pixels)[..., c], found.grid(c)
-        near = grid[found.places(c, found.encode(pixels))]
+        encoded, grid = np.ascontiguousarray(found.encode(pixels)[..., c]), found.grid(c)
+        near = grid[found.places(c, encoded)]
         away = np.abs(encoded - near)
         if c == found.circular:
             away = np.minimum(away, 360 - away)
