@@ -137,7 +137,7 @@ def quickstart(tmp_path, frames):
 
 
 def test_a_run_goes_on_after_an_extension_and_an_edit(command, store, tmp_path):
-    """What `resume` renders is what one render of the whole length would have been, up to the edit."""
+    """And branches of it, before the edit and after, paint the same pictures again."""
     file = quickstart(tmp_path, 4)
     assert command("render", str(file))[0] == 0
     assert store.status("q_00001").state == "complete"
@@ -155,4 +155,7 @@ def test_a_run_goes_on_after_an_extension_and_an_edit(command, store, tmp_path):
     assert len(store.journal("q_00001")) == 7
     assert command("control", "q_00001", "rewind", "frame=2")[0] == 0
     assert command("resume", "q_00002")[0] == 0
-    assert [entry["sha256"] for entry in store.journal("q_00002")] == before
+    assert [entry["sha256"] for entry in store.journal("q_00002")] == before, "the edits came after that frame"
+    assert command("control", "q_00001", "rewind", "frame=4")[0] == 0
+    assert command("resume", "q_00003")[0] == 0
+    assert store.journal("q_00003") == store.journal("q_00001"), "the journal replays to the same pictures"
