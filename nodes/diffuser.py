@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from . import host
 from .cast import Cast
 from .job import Job
@@ -12,7 +14,7 @@ class HostDiffuser:
 
     def __init__(self, job: Job) -> None:
         """Takes the job; `follow` says where it stands."""
-        self.previewer = host.latent_previewer(job.model)
+        self._previewers: dict[int, Any] = {}
         self.cast = Cast(job.model, job.vae, job.score.prompts, job.score.options)
         self.cell = host.size_multiple(job.vae)
 
@@ -56,8 +58,13 @@ class HostDiffuser:
         # Text to image starts from noise as the model knows it.
         multiplier = 1.0 if image is None else plan.values.get("noise_multiplier_schedule", 1.0)
 
+        # One for each kind of latents, and no more: making one loads its decoder.
+        if id(vae) not in self._previewers:
+            self._previewers[id(vae)] = host.latent_previewer(model)
+        previewer = self._previewers[id(vae)]
+
         def on_step(step, x0, x, total):
-            preview = self.previewer(x0) if self.previewer is not None else None
+            preview = previewer(x0) if previewer is not None else None
             self.progress.step(self.base + self.steps[0] * (step + 1) / total, preview)
 
         latent = host.sample(

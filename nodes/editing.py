@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from . import host
+from .cast import check_options
 from .core.errors import FramedriftError
-from .sampler_inputs import ALIGNMENTS, COHERENCES, SEED_BEHAVIORS
 from .score import SCHEDULES, SEED_SCHEDULES
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ CAMERA = "camera."
 #: The sampler's inputs that may change from one frame to the next, besides its schedules.
 _PLAIN = ("sampler_name", "scheduler", "color_coherence", "seed_behavior", "diffusion_cadence", "align_to_keyframes",
           "hole_denoise", "full_steps", "video_mix")  # fmt: skip
-_CHOICES = {"color_coherence": list(COHERENCES), "seed_behavior": SEED_BEHAVIORS, "align_to_keyframes": ALIGNMENTS}
 
 
 def editable(inputs: Mapping[str, Any], options: Options) -> dict[str, Any]:
@@ -67,8 +67,6 @@ def edited_inputs(inputs: Mapping[str, Any], command: Mapping[str, Any]) -> dict
             moves[name.removeprefix(CAMERA)] = value
         elif name in chained:
             tuned[name] = value
-        elif name in _CHOICES and value not in _CHOICES[name]:
-            raise FramedriftError(f"{name} is {value!r}, and must be one of: {', '.join(_CHOICES[name])}.")
         elif name in _PLAIN or name in SCHEDULES or name in SEED_SCHEDULES or name == "cadence_schedule":
             changed[name] = value
         else:
@@ -77,7 +75,16 @@ def edited_inputs(inputs: Mapping[str, Any], command: Mapping[str, Any]) -> dict
         changed["camera"] = _moved(inputs.get("camera"), moves)
     if tuned:
         changed["options"] = options.edited(tuned)
-    return changed
+        check_options(changed["options"])
+    return _checked(changed)
+
+
+def _checked(inputs: dict[str, Any]) -> dict[str, Any]:
+    from .sampler import FrameFeedbackSampler, given_problem
+
+    if problem := host.check_bounds(FrameFeedbackSampler, inputs) or given_problem(inputs):
+        raise FramedriftError(problem)
+    return inputs
 
 
 def _moved(camera: Any, moves: Mapping[str, Any]) -> Any:

@@ -84,6 +84,7 @@ class Steered:
         except BaseException:
             run.close()
             raise
+        self._settled = self.job
 
     def _frames(self) -> bool:
         """Makes frames until something is asked for (True), or until none is left (False)."""
@@ -98,7 +99,14 @@ class Steered:
             job.ensure_room(run.path, len(plans) - done)
         if self._diffuser is None:
             self._diffuser = HostDiffuser(job)
-        self._diffuser.follow(job, done)
+        try:
+            self._diffuser.follow(job, done)
+        except FramedriftError as error:
+            if not self._pending:
+                raise
+            self._leave_out(error)
+            return True
+        self._settled = job
         text = host.file_metadata(job.hidden)
         edits = [command.entry() for command in self._pending]
         for frame in animate(run, plans, job.scene(), self._diffuser, job.settings, text, edits):
@@ -137,9 +145,19 @@ class Steered:
             self.job = self.job.edited([{**command.entry(), "after": self.run.last_index}])
             self._pending.append(command)
         except FramedriftError as error:
-            log.warning("%s: the %s is left out: %s", self.run.name, command.action, error)
-            self._controls.done(command)
-            self._report("running", problem=str(error))
+            self._say_left_out(command, error)
+
+    def _leave_out(self, error: FramedriftError) -> None:
+        """Goes back to the job before the edits that wait: what they need cannot be had."""
+        self.job = self._settled
+        for command in self._pending:
+            self._say_left_out(command, error)
+        self._pending = []
+
+    def _say_left_out(self, command: Command, error: FramedriftError) -> None:
+        log.warning("%s: the %s is left out: %s", self.run.name, command.action, error)
+        self._controls.done(command)
+        self._report("running", problem=str(error))
 
     def _rewind(self, command: Command) -> None:
         """Goes on with a branch that ends at an earlier frame."""

@@ -165,6 +165,12 @@ def test_an_edit_that_cannot_be_is_left_out_and_the_run_goes_on(tmp_path, whole,
     assert hashes(tmp_path, "a_00001") == whole
 
 
+def test_an_edit_to_what_is_not_there_is_left_out(tmp_path, whole, caplog):
+    steer(tmp_path, [(2, "edit", {"changes": {"sampler_name": "magic"}})])
+    assert "sampler_name is 'magic', and must be one of" in caplog.text
+    assert hashes(tmp_path, "a_00001") == whole
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
