@@ -176,8 +176,8 @@ def _flow() -> list:
     return [
         _switch(
             "hybrid_flow_consistency",
-            "Optical flow is used only where the way there and back agree; what does not agree keeps its place, and "
-            "what the video uncovers is painted anew.",
+            "Where optical flow cannot be trusted, since the way there and back disagree or something was uncovered, "
+            "the frame is painted anew.",
         ),
         io.Float.Input(
             "hybrid_consistency_blur",

@@ -145,7 +145,8 @@ class Hybrid(Option):
         start = (image if previous is None else previous) if self.use_prev_img else self._picture(source)
         start, end = start.to(image.device), self._picture(plan.frame).to(image.device)
         if self.motion == "optical flow":
-            settings = FlowSettings(self.flow_method, self.flow_consistency, self.consistency_blur)
+            same = not self.use_prev_img
+            settings = FlowSettings(self.flow_method, self.flow_consistency, self.consistency_blur, same)
             return move_by_flow(image, holes, start, end, factor, settings)
         matrix = track_matrix(start, end, self.motion)
         if matrix is None:

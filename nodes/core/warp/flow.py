@@ -20,6 +20,9 @@ _LONGEST = 512
 _LOOSE_PX, _LOOSE_SHARE = 0.5, 0.1
 # OpenCV's dense inverse search reads beyond pictures with a side under this, and ends the process.
 _LEAST = 16
+# A colour that a flow brings is fine within this much of the one that is there, brightness changes of the whole picture
+# left aside; doubt grows as a bell from there.
+_LOOSE_COLOUR = 0.05
 
 
 def check_flow(method: str) -> None:
@@ -65,6 +68,25 @@ def trust(there: Tensor, back: Tensor) -> Tensor:
     returned = there + F.grid_sample(back, _grid(there), align_corners=False, padding_mode="border")
     loose = _LOOSE_PX + _LOOSE_SHARE * there.square().sum(1, keepdim=True).sqrt()
     return torch.exp(-(returned.square().sum(1, keepdim=True) / loose.square()))
+
+
+def explained(start: Tensor, end: Tensor, flow: Tensor) -> Tensor:
+    """How far a flow explains what is seen, (1, 1, h, w): 1 where it brings the colours of `start` to their like.
+
+    Where something was uncovered there is no such colour, however smoothly the flow goes on. A colour counts as there
+    if it lies between those of the nine pixels about it, so that half a pixel at an edge does not matter.
+
+    Args:
+        start, end: (1, 3, H, W), 0..1.
+        flow: (1, 2, h, w), from `end` to `start`, in pixels of that size: start(x + flow(x)) = end(x).
+    """
+    size = (flow.shape[-2], flow.shape[-1])
+    a, b = (F.interpolate(picture.cpu(), size=size, mode="area") for picture in (start, end))
+    brought = F.grid_sample(a, _grid(flow), align_corners=False, padding_mode="border")
+    brought = brought + (b - brought).mean((2, 3), keepdim=True)
+    lightest, darkest = F.max_pool2d(brought, 3, 1, 1), -F.max_pool2d(-brought, 3, 1, 1)
+    off = torch.maximum(b - lightest, darkest - b).clamp(min=0).amax(1, keepdim=True)
+    return torch.exp(-(off / _LOOSE_COLOUR).square())
 
 
 def resized_flow(flow: Tensor, size: tuple[int, int]) -> Tensor:

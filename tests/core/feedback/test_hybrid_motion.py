@@ -100,7 +100,7 @@ def test_flow_finds_the_motion(name, method, consistency):
     inside = (x > 102) & (x < 137) & (y > 62) & (y < 87)
     assert holes[0, 0].numpy()[inside].min() > 0.9
     away = ((x < 97) | (x > 142) | (y < 57) | (y > 92)) & (x > 4) & (x < W - 5) & (y > 4) & (y < H - 5)
-    assert holes[0, 0].numpy()[away].mean() < 0.01
+    assert holes[0, 0].numpy()[away].mean() < (0.04 if consistency else 0.01), "doubt is little where all is well"
 
 
 @pytest.mark.parametrize(
@@ -206,8 +206,8 @@ def test_consistency_makes_a_hole_of_what_is_uncovered(steps):
     moved, holes = move_by_flow(start, none, start, end, 1.0, FlowSettings("dis", True, 1.0))
     uncovered = torch.from_numpy(was & ~now)[None, None]
     found = holes > 0.5
-    assert float(found[uncovered].float().mean()) > 0.75
-    assert float(found[~uncovered].float().mean()) < 0.04
+    assert float(found[uncovered].float().mean()) > 0.9
+    assert float(found[~uncovered].float().mean()) < 0.07
     # What is seen is right: the thing has moved along, and what stands still has stayed.
     off = (moved - end).abs().mean(1, keepdim=True)[~found & ~uncovered]
     assert float(off.mean()) < 0.01
@@ -225,16 +225,32 @@ def test_without_consistency_only_the_frames_edge_makes_holes(method):
     assert float((moved - end).abs().mean(1, keepdim=True)[thing].mean()) < 0.03
 
 
-def test_blur_softens_where_trust_ends():
+def test_blur_softens_where_doubt_begins():
     (start, _), (end, _) = moving_thing(70), moving_thing(82)
     none = torch.zeros(1, 1, H, W)
 
-    def roughness(blur):
-        moved, _ = move_by_flow(ramp(), none, start, end, 1.0, FlowSettings("dis", True, blur))
-        step = moved[0, 0].diff(dim=-1) * W - 1
-        return float(step.abs().max())
+    def made(blur):
+        return move_by_flow(start, none, start, end, 1.0, FlowSettings("dis", True, blur))
 
-    assert roughness(8.0) < 0.7 * roughness(0.0)
+    steps = [float(made(blur)[1].diff(dim=-1).abs().max()) for blur in (0.0, 2.0, 8.0)]
+    assert steps[0] > 2 * steps[1] > 4 * steps[2]
+    assert torch.equal(made(0.0)[0], made(8.0)[0]), "the picture is moved alike"
+
+
+def test_colours_are_doubted_only_where_they_can_be_compared():
+    start, end = texture(*plane()), texture(*MOTIONS["shift"])
+    none = torch.zeros(1, 1, H, W)
+
+    def doubt(other, same):
+        return move_by_flow(start, none, start, other, 1.0, FlowSettings("dis", True, 0.0, same))[1][..., 50:80, 70:110]
+
+    # Redder, but as light as before, is no motion; and the same pictures, all brighter, are the same.
+    recoloured = end.clone()
+    recoloured[:, 0, 40:90, 60:120] += 0.3
+    recoloured[:, 1, 40:90, 60:120] -= 0.3 * 0.299 / 0.587
+    assert float(doubt(recoloured, True).mean()) > 0.8
+    assert float(doubt(recoloured, False).mean()) < 0.3
+    assert float(doubt(end * 0.9 + 0.1, True).mean()) < 0.2
 
 
 @pytest.mark.parametrize("motion", ["perspective", "affine"])
