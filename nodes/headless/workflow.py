@@ -112,6 +112,7 @@ def widget_values(schema: dict[str, Any], values: list | dict | None) -> dict[st
     rest = list(values) if isinstance(values, list) else []
     result = {}
     for group in ("required", "optional"):
+        uploads = 0
         for name, spec in schema["input"].get(group, {}).items():
             kind, options = spec[0], (spec[1] if len(spec) > 1 else {})
             if not has_widget(kind, options):
@@ -119,10 +120,13 @@ def widget_values(schema: dict[str, Any], values: list | dict | None) -> dict[st
             default = options.get("default", _first_choice(kind, options))
             if rest:
                 result[name] = rest.pop(0)
-                for _ in range(_companions(name, kind, options)):
+                uploads += _uploads(options)
+                if _is_controlled(name, kind, options):
                     rest[:1] = []
             elif name in saved or default is not None:
                 result[name] = saved.get(name, default)
+        # The page puts the upload button behind the last input of the group.
+        rest[:uploads] = []
     return result
 
 
@@ -138,9 +142,11 @@ def _first_choice(kind: Any, options: dict[str, Any]) -> Any:
     return choices[0] if choices else None
 
 
-def _companions(name: str, kind: Any, options: dict[str, Any]) -> int:
-    """How many widgets the page adds after this one that are no inputs: 'control after generate', an upload button."""
-    seed = kind == "INT" and name in ("seed", "noise_seed")
-    controlled = options.get("control_after_generate", seed)
-    upload = any(options.get(f"{what}_upload") for what in ("image", "audio", "video"))
-    return int(bool(controlled)) + int(upload)
+def _is_controlled(name: str, kind: Any, options: dict[str, Any]) -> bool:
+    """Whether the page adds 'control after generate' behind this widget, which is no input."""
+    return bool(options.get("control_after_generate", kind == "INT" and name in ("seed", "noise_seed")))
+
+
+def _uploads(options: dict[str, Any]) -> bool:
+    """Whether the page adds an upload button for this widget, which is no input."""
+    return any(options.get(f"{what}_upload") for what in ("image", "audio", "video"))

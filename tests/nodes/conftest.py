@@ -24,6 +24,7 @@ from typing import Any
 import av
 import numpy as np
 import pytest
+from PIL import Image
 
 from framedrift.nodes.headless.runner import node_classes
 
@@ -202,6 +203,23 @@ def write_clip() -> Callable[[Path], None]:
             file.mux(sound.encode(frame))
             for stream in (pictures, sound):
                 file.mux(stream.encode(None))
+
+    return write
+
+
+@pytest.fixture
+def write_guides() -> Callable[[Path], None]:
+    """Writes the guide images start.png, a warm one, and end.png, a cold one, 480x320 each, into a folder."""
+
+    def write(folder: Path) -> None:
+        rows, columns = np.mgrid[0:320, 0:480] / 320.0
+        sun = np.exp(-(((columns - 0.5) ** 2 + (rows - 0.4) ** 2) / 0.05))
+        moon = np.exp(-(((columns - 1.1) ** 2 + (rows - 0.25) ** 2) / 0.01))
+        warm = [0.9 - 0.3 * rows, 0.5 + 0.4 * sun, 0.3 + 0.2 * sun - 0.1 * rows]
+        cold = [0.1 + 0.7 * moon, 0.15 + 0.7 * moon + 0.1 * rows, 0.4 + 0.5 * moon - 0.1 * rows]
+        for name, planes in (("start", warm), ("end", cold)):
+            levels = np.stack(planes, -1).clip(0, 1) * 255
+            Image.fromarray(levels.round().astype(np.uint8)).save(folder / f"{name}.png")
 
     return write
 

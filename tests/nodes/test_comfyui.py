@@ -93,9 +93,10 @@ def pictures(film):
 
 
 @pytest.fixture
-def prepared(rendering, write_clip):
-    """What some workflows begin with: a clip in the input folder, and an animation."""
+def prepared(rendering, write_clip, write_guides):
+    """What some workflows begin with: a clip and two pictures in the input folder, and an animation."""
     write_clip(rendering.base / "input" / "clip.mp4")
+    write_guides(rendering.base / "input")
     rendering.queue(small(workflow("quickstart")))
     return rendering
 

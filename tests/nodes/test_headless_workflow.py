@@ -37,7 +37,7 @@ def sockets(**links):
 def graph():
     return {
         "nodes": [
-            {"id": 1, "type": "Loader", "mode": 0, "widgets_values": ["b", "image", 16], "inputs": []},
+            {"id": 1, "type": "Loader", "mode": 0, "widgets_values": ["b", 16, "image"], "inputs": []},
             {
                 "id": 2,
                 "type": "Sampler",

@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 
 import av
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -17,6 +18,8 @@ from framedrift.nodes.headless.workflow import workflow_to_prompt
 WORKFLOWS = Path(__file__).resolve().parents[2] / "workflows"
 CLASSES = node_classes()
 PAGES = sorted(WORKFLOWS.glob("*.json"))
+# What the help page of Guide Images states, of 255.
+ARRIVAL = 16
 
 
 def graph(prompt):
@@ -64,6 +67,31 @@ def test_video_input_asks_for_its_clip_before_anything_runs(tmp_path, write_clip
             check_prompt(api("video_input"), CLASSES)
         write_clip(tmp_path / "clip.mp4")
         check_prompt(api("video_input"), CLASSES)
+
+
+def test_start_end_asks_for_its_pictures_before_anything_runs(tmp_path, write_guides):
+    with using(Folders(output=tmp_path / "output", input=tmp_path, temp=tmp_path / "temp")):
+        with pytest.raises(FramedriftError, match=r"image is 'start\.png', and the input folder holds no file"):
+            check_prompt(api("start_end"), CLASSES)
+        write_guides(tmp_path)
+        check_prompt(api("start_end"), CLASSES)
+        Image.new("RGB", (200, 600)).save(tmp_path / "end.png")
+        with pytest.raises(FramedriftError, match=r"image: end\.png is 200x600 pixels; its short side must be 300"):
+            check_prompt(api("start_end"), CLASSES)
+
+
+def test_start_end_goes_from_one_picture_to_the_other(tmp_path, write_guides):
+    write_guides(tmp_path)
+    prompt = api("start_end")
+    (sampler,) = (node for node in prompt.values() if node["class_type"] == "FramedriftFrameFeedbackSampler")
+    sampler["inputs"] |= {"width": 192, "height": 128, "num_frames": 24}
+    (film,) = run_prompt(prompt, Folders(output=tmp_path, input=tmp_path, temp=tmp_path / "temp")).files
+    shown = pictures(film)
+    assert len(shown) == 24
+    start, end = (np.asarray(Image.open(tmp_path / f"{name}.png").resize((192, 128))) for name in ("start", "end"))
+    assert abs(shown[0] - start).mean() < ARRIVAL
+    assert abs(shown[-1] - end).mean() < ARRIVAL
+    assert abs(shown[0] - end).mean() > 5 * ARRIVAL
 
 
 def test_image_to_clip_makes_a_clip_without_comfyui(tmp_path):

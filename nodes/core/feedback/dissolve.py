@@ -52,6 +52,18 @@ def dissolve(image: Tensor, guide: Tensor, share: float, before: float = 0.0, un
     return mixed.clamp(0, 1)
 
 
+def with_layout(image: Tensor, guide: Tensor) -> Tensor:
+    """The picture with the guide's colours and light as far as they can be seen at `COARSEST` pixels; detail stays.
+
+    Args:
+        image, guide: (1, 3, H, W), 0..1.
+    """
+    mixed = _pyramid(guide)[-1]
+    for band in reversed(_pyramid(image)[:-1]):
+        mixed = band + _resized(mixed, band.shape[-2:])
+    return mixed.clamp(0, 1)
+
+
 def fine_share(share: float) -> float:
     """How much of the finest detail has gone over when the whole has by `share`."""
     return share**FINE_POWER

@@ -60,7 +60,7 @@ def _open(path: Path) -> Image:
     size = path.stat().st_size
     if size > MOST_BYTES:
         raise FramedriftError(
-            f"image: {path.name} is {size / 2**20:.0f} MB; {MOST_BYTES // 2**20} MB is the most. Save it smaller."
+            f"image: {path.name} is {-(-size // 2**20)} MB; {MOST_BYTES // 2**20} MB is the most. Save it smaller."
         )
     with path.open("rb") as file:
         start = file.read(16)

@@ -194,7 +194,7 @@ def test_colours_are_drawn_by_the_factor_and_wholly_at_the_guide():
 
     assert done(way.finished(image, plan(50))) == pytest.approx(0.075, abs=0.02)
     assert done(way.finished(image, plan(50), since=46)) == pytest.approx(1 - 0.925**4, abs=0.03)
-    assert done(way.finished(image, plan(60))) == pytest.approx(1, abs=0.1)
+    assert done(way.finished(image, plan(60))) == pytest.approx(1, abs=0.03)
 
 
 def test_a_factor_of_0_leaves_the_colours():

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch.nn import functional
 
-from framedrift.nodes.core.feedback.dissolve import dissolve, fine_share
+from framedrift.nodes.core.feedback.dissolve import dissolve, fine_share, with_layout
 
 SIZE = (96, 144)
 
@@ -131,3 +131,12 @@ def test_any_size(size):
     mixed = dissolve(image, guide, 0.6, 0.1)
     assert mixed.shape == image.shape
     assert 0 < (mixed - guide).abs().mean() < (image - guide).abs().mean()
+
+
+def test_the_layout_is_taken_and_the_detail_kept():
+    image, guide = 0.25 + 0.5 * stripes(True), 0.3 + 0.4 * stripes(False, period=192)
+    made = with_layout(image, guide)
+    assert (coarsest(made) - coarsest(guide)).abs().max() < 0.01
+    assert (low(made) - low(guide)).abs().mean() < 0.03
+    assert one_way(made) > 0.9
+    assert made.std() > image.std()
