@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import json
 import os
 import shutil
 import uuid
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +17,7 @@ from .files import TEMPORARY, replace, sync_folder, write_atomic
 from .folder import CHECKED_ON_OPENING, Layout, check_pictures, pictures, read_manifest, write_manifest
 from .journal import edits_of, good_lines
 from .mailbox import MOMENTARY, keep, read_all, remove
+from .mend import missing_line
 from .names import COUNTED, claim_folder
 from .state import state_file
 from .status import write_status
@@ -77,6 +78,11 @@ def lines_until(layout: Layout, frame: int) -> list[str]:
         FramedriftError: the line of an earlier frame is broken.
     """
     lines, _, problem = good_lines(layout.journal)
+    if not problem:
+        # A kill may have kept the last line from the journal. A state that is damaged carries none, and does harm only
+        # where the branch would end with it: that is found when its files are gathered.
+        with contextlib.suppress(FramedriftError):
+            lines += [line] if (line := missing_line(layout, lines)) is not None else []
     kept = [line for line in lines if json.loads(line)["index"] <= frame]
     if problem and len(kept) == len(lines) and (not lines or json.loads(lines[-1])["index"] < frame):
         last = json.loads(lines[-1])["index"] if lines else -1
@@ -120,7 +126,7 @@ def base_of(name: str) -> str:
     return found[1] if found else name
 
 
-@contextmanager
+@contextlib.contextmanager
 def assembling(beside: Path) -> Iterator[Path]:
     """A folder name beside a run for putting a branch together; what a killed process left there is cleared away."""
     from filelock import FileLock, Timeout

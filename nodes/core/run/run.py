@@ -20,8 +20,8 @@ from .frames import RunFrames, frames_of
 from .journal import edits_of, to_line
 from .mailbox import drop_stale
 from .mend import mended
-from .pictures import digest, encode_png, from_steps, from_words, grey_words, rgb_bytes, split_steps, to_steps
-from .state import DISPARITY, IMAGE, LOW, StateMark, pack_state, read_state, same_bits
+from .pictures import digest, encode_png, from_steps, grey_words, rgb_bytes, split_steps, to_steps
+from .state import StateMark, pack_state, read_state, reduced, same_bits
 from .status import write_status
 
 if TYPE_CHECKING:
@@ -150,17 +150,7 @@ class Run:
         line = to_line(full)
         picture = encode_png(pixels, text)
         depth = None if words is None else encode_png(words)
-        packed = (
-            *([IMAGE] if low is not None and same_bits(state.get(IMAGE), image) else []),
-            *(
-                [DISPARITY]
-                if words is not None and same_bits(state.get(DISPARITY), from_words(words)[None, None])
-                else []
-            ),
-        )
-        left = {name: tensor for name, tensor in state.items() if name not in packed}
-        if low is not None and IMAGE in packed:
-            left[LOW] = torch.from_numpy(low)
+        left, packed = reduced(state, image, low, words)
         kept = pack_state(left, StateMark(index, len(self.entries) + 1, line, packed))
         needed = len(picture) + len(depth or b"") + len(kept) + len(line)
         with readable_errors(f"write frame {index} of run {self.path.name}", self.path, needed):

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from ..errors import FramedriftError
@@ -42,6 +43,28 @@ def same_bits(one: torch.Tensor | None, other: torch.Tensor | None) -> bool:
     if one is None or other is None or one.shape != other.shape or {one.dtype, other.dtype} != {torch.float32}:
         return False
     return torch.equal(one.cpu().contiguous().view(torch.int32), other.cpu().contiguous().view(torch.int32))
+
+
+def reduced(
+    state: Mapping[str, torch.Tensor], image: torch.Tensor, low: np.ndarray | None, words: np.ndarray | None
+) -> tuple[dict[str, torch.Tensor], tuple[str, ...]]:
+    """A state without what the frame's PNG files give back to the bit, and the names of that.
+
+    Args:
+        state: what the frame after this one needs.
+        image: the frame; `low` is what its PNG leaves of it, None where it is not storable.
+        low: (3, H, W) int8.
+        words: the pixels of the disparity's PNG, (H, W) uint16; None where there is none.
+    """
+    left, packed = dict(state), []
+    if low is not None and same_bits(state.get(IMAGE), image):
+        del left[IMAGE]
+        left[LOW] = torch.from_numpy(low)
+        packed.append(IMAGE)
+    if words is not None and same_bits(state.get(DISPARITY), from_words(words)[None, None]):
+        del left[DISPARITY]
+        packed.append(DISPARITY)
+    return left, tuple(packed)
 
 
 def pack_state(tensors: Mapping[str, torch.Tensor], mark: StateMark) -> bytes:

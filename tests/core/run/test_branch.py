@@ -125,6 +125,14 @@ def test_damage_behind_the_frame_does_no_harm(store, writer, made):
     assert content(store.root / name) == content(run.path)
 
 
+def test_a_frame_whose_line_a_kill_kept_from_the_journal_is_branched_with(store, made):
+    whole = (made / "journal.jsonl").read_bytes()
+    for length in (whole[:-1].rfind(b"\n") + 1, len(whole) - 3):
+        (made / "journal.jsonl").write_bytes(whole[:length])
+        name = store.branch(made, LAST)
+        assert content(store.root / name) == content(made) | {"journal.jsonl": whole}
+
+
 @pytest.mark.parametrize(
     ("harm", "message"),
     [
