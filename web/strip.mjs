@@ -14,7 +14,8 @@ const LABELS = {
 const STYLE = `
 .framedrift-strip { box-sizing: border-box; width: 100%; min-width: 0; overflow: hidden; font: 12px/1.35 system-ui, sans-serif;
   color: var(--input-text, #ddd); }
-.framedrift-strip > div { display: flex; flex-direction: column; gap: 4px; padding: 2px; }
+.framedrift-strip > .frame { overflow: hidden; }
+.framedrift-strip > .frame > div { display: flex; flex-direction: column; gap: 4px; padding: 2px; }
 .framedrift-strip .line, .framedrift-strip .buttons { display: flex; flex-wrap: wrap; gap: 4px; align-items: center; }
 .framedrift-strip .state { flex: 1; min-width: 0; overflow-wrap: anywhere; }
 .framedrift-strip .note { color: var(--descrip-text, #999); overflow-wrap: anywhere; }
@@ -68,7 +69,10 @@ export class Strip {
     this.inner = this.#make("div");
     this.inner.append(line, buttons, note, form);
     this.element = this.#make("div", { className: "framedrift-strip" }, { role: "group" });
-    this.element.append(this.inner);
+    // Its height is set from outside, together with the node's: text that comes and goes moves nothing by itself.
+    this.frame = this.#make("div", { className: "frame" });
+    this.frame.append(this.inner);
+    this.element.append(this.frame);
     this.#parts = { state, buttons, note, form };
   }
 

@@ -4,6 +4,8 @@ import { Strip, noteOf } from "./strip.mjs";
 
 const WIDGET = "framedrift_run";
 const MARGIN = 6;
+// Between two widgets, in pixels of the graph.
+const SPACING = 4;
 // Of two lines of text and buttons, until the page has laid them out.
 const FIRST_HEIGHT = 60;
 
@@ -67,7 +69,7 @@ export class Strips {
     const widget = node.widgets?.find((one) => one.name === WIDGET);
     this.#shown.delete(node);
     if (widget) node.removeWidget ? node.removeWidget(widget) : node.widgets.splice(node.widgets.indexOf(widget), 1);
-    settle(node, 0);
+    settle(node, null, 0);
   }
 
   #added(node) {
@@ -77,7 +79,7 @@ export class Strips {
       close: () => this.hide(node),
     });
     this.#shown.set(node, strip);
-    const room = () => grown.get(node)?.height ?? 0;
+    const room = () => (grown.get(node) ?? 0) - SPACING;
     const widget = node.addDOMWidget(WIDGET, WIDGET, strip.element, {
       serialize: false,
       hideOnZoom: false,
@@ -88,11 +90,11 @@ export class Strips {
     // Neither in the workflow's list of values nor in a prompt.
     widget.serialize = false;
     keepSize(node);
-    settle(node, FIRST_HEIGHT);
+    settle(node, strip, FIRST_HEIGHT);
     new ResizeObserver(() => {
       // None while the page does not show the node.
       if (strip.inner.offsetHeight && this.#shown.get(node) === strip) {
-        settle(node, strip.inner.offsetHeight + 2 * MARGIN);
+        settle(node, strip, strip.inner.offsetHeight);
       }
     }).observe(strip.inner);
     return strip;
@@ -127,28 +129,29 @@ function allNodes(graph) {
 
 // ---------------------------------------------------------------- the node's height
 
-// Of each node with a strip: how high that is, and by how much the node is higher for it.
+// By how much each node is higher than without its strip.
 const grown = new WeakMap();
 
 /** A saved workflow has the node as high as it is without the strip. */
 function keepSize(node) {
   if (grown.has(node)) return;
-  grown.set(node, { height: 0, more: 0 });
+  grown.set(node, 0);
   const before = node.onSerialize;
   node.onSerialize = function (saved) {
     before?.call(this, saved);
-    const { more } = grown.get(this) ?? { more: 0 };
+    const more = grown.get(this) ?? 0;
     if (more && saved.size) saved.size = [saved.size[0], saved.size[1] - more];
   };
 }
 
-/** Makes room for a strip so high, and takes back what it does not need any more; 0 is no strip. */
-function settle(node, height) {
-  const base = node.size[1] - (grown.get(node)?.more ?? 0);
-  // The page asks for the height as it draws, and makes the node higher by itself: both change here and at once.
-  grown.set(node, { height, more: 0 });
-  const needed = height ? Math.max(base, node.computeSize()[1]) : base;
-  grown.set(node, { height, more: needed - base });
-  node.setSize([node.size[0], needed]);
+/** Makes the node as much higher as its strip becomes, both at once: the page never has to make room by itself. */
+function settle(node, strip, height) {
+  // Nodes 2.0 lay widgets out without a margin.
+  const margin = window.LiteGraph?.vueNodesMode ? 0 : 2 * MARGIN;
+  const more = height ? height + margin + SPACING : 0;
+  const base = node.size[1] - (grown.get(node) ?? 0);
+  grown.set(node, more);
+  if (strip) strip.frame.style.height = `${height}px`;
+  node.setSize([node.size[0], base + more]);
   node.graph?.setDirtyCanvas(true, true);
 }
