@@ -112,7 +112,8 @@ class FramePainter:
         if start is None:
             # A cut has no past: its colours start anew.
             self.colors.forget()
-            done = made(None, plan, self.redo, lambda _, how: self._diffused(None, how))
+            nothing = Diffusion.from_nothing(plan.steps)
+            done = made(None, plan, self.redo, lambda _, how: self.diffuser.diffuse(None, how, nothing, None))
             return replace(done, image=self.colors.finished(done.image, plan))
         done = self._painted(start, plan)
         picture = done.image
@@ -162,31 +163,26 @@ class FramePainter:
 
     def _painted(self, start: Warped, plan: FramePlan) -> Made:
         frame, size = plan.frame, (start.image.shape[-2], start.image.shape[-1])
-        image = self.colors.prepared(start.image, start.holes, plan)
-        noisy = self.masks.noise_at(frame, size) if self.masks is not None else None
-        image = add_noise(image, plan.noise, plan.seed, frame, self.noise, noisy)
+        prepared = self.colors.prepared(start.image, start.holes, plan)
         wanted = denoise_map(start.holes, start.magnification, plan.denoise, self.settings.hole_denoise)
         if self.masks is not None:
             covered = self.masks.overlay_mask and self._base(frame) is not None
             wanted = masked_denoise(wanted, self.masks.at(frame, size), start.holes, covered)
         diffusion = plan_diffusion(wanted, plan.steps, self.diffuser.cell, self.settings.full_steps)
         if diffusion is None:
-            return Made(image, plan)
+            return Made(prepared, plan)
+        noise_mask = self.masks.noise_at(frame, size) if self.masks is not None else None
+        image = add_noise(prepared, plan.noise, plan.seed, frame, self.noise, noise_mask)
 
         def make(picture: Tensor | None, how: FramePlan) -> Tensor:
-            return self._diffused(picture, how, diffusion, start.image)
+            found = self.diffuser.diffuse(picture, how, diffusion, start.image)
+            # Without the noise, which would pile up where no step takes it away.
+            return keep_untouched(prepared, found, diffusion.mask)
 
         if self.redo is not None:
             image = prepared_again(image, plan, self.redo, make, lambda found: self.colors.finished(found, plan))
         done = made(image, plan, self.redo, make)
         return replace(done, image=self.colors.finished(done.image, plan))
-
-    def _diffused(
-        self, image: Tensor | None, plan: FramePlan, diffusion: Diffusion | None = None, previous: Tensor | None = None
-    ) -> Tensor:
-        diffusion = diffusion or Diffusion.from_nothing(plan.steps)
-        found = self.diffuser.diffuse(image, plan, diffusion, previous)
-        return found if image is None else keep_untouched(image, found, diffusion.mask)
 
     def _base(self, frame: int) -> Tensor | None:
         """What an overlay puts back where the mask keeps it."""

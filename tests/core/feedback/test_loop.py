@@ -89,6 +89,12 @@ def test_a_kept_frame_is_the_same_in_every_bit_and_nothing_is_sampled(tmp_path):
         assert len({entry["sha256"] for entry in run.entries}) == 1
 
 
+def test_noise_does_not_stay_where_no_step_takes_it_away(tmp_path):
+    _, made, painter = make(tmp_path, plans(6, strength=1.0, noise=0.3), camera=None)
+    assert [frame for frame, _ in painter.calls] == [0]
+    assert all(torch.equal(frame.image, made[0].image) for frame in made)
+
+
 def test_a_camera_at_rest_keeps_a_frame_too(tmp_path):
     still = Camera3D(translation_z="0:(0)")
     _, made, painter = make(tmp_path, plans(6, strength=1.0, noise=0.0), camera=still, depth=SyntheticDepth("ground"))
