@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import ClassVar
@@ -165,8 +166,7 @@ def made(image: Tensor | None, plan: FramePlan, redo: Redo | None, make: Make) -
 
 def is_blank(image: Tensor) -> bool:
     """Whether a picture (1, 3, H, W) is of one colour, as a VAE that failed or a safety checker leaves it."""
-    low, high = image.flatten(2).aminmax(dim=2)
-    return bool((high - low <= _ONE_COLOUR).all())
+    return all(span <= _ONE_COLOUR for span in _spans(image))
 
 
 def reseeded(plan: FramePlan, purpose: str, attempt: int) -> FramePlan:
@@ -187,8 +187,18 @@ _ADVICE = (
 )
 
 
+def _spans(image: Tensor) -> list[float]:
+    # Of each channel from its least value to its greatest; one that is no number makes this one too.
+    ends = [channel.aminmax() for channel in image[0]]
+    return [float(high - low) for low, high in ends]
+
+
+def _is_finite(image: Tensor) -> bool:
+    return all(math.isfinite(span) for span in _spans(image))
+
+
 def _problem(found: Tensor, start: Tensor | None) -> str | None:
-    if not bool(torch.isfinite(found).all()):
+    if not _is_finite(found):
         return _NAN
     return "blank" if is_blank(found) and (start is None or not _is_plain(start)) else None
 
@@ -198,7 +208,7 @@ def _is_plain(image: Tensor) -> bool:
 
 
 def _as_it_is(found: Tensor, start: Tensor | None, plan: FramePlan, redo: Redo | None) -> Made:
-    if bool(torch.isfinite(found).all()):
+    if _is_finite(found):
         return Made(found, plan)
     if redo is None or start is None:
         raise FramedriftError(f"Frame {plan.frame} came back {_NAN}. {_ADVICE}")
@@ -208,7 +218,7 @@ def _as_it_is(found: Tensor, start: Tensor | None, plan: FramePlan, redo: Redo |
 
 
 def _usable(found: Tensor, plan: FramePlan) -> bool:
-    if bool(torch.isfinite(found).all()) and not is_blank(found):
+    if _is_finite(found) and not is_blank(found):
         return True
     log.warning("Frame %d: a picture of its redo came back blank or with NaN, and is left out.", plan.frame)
     return False
