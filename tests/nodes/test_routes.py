@@ -2,7 +2,9 @@
 
 import http.client
 import json
+import time
 import urllib.parse
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import av
@@ -518,8 +520,6 @@ def test_comfyui_refuses_other_sites_and_other_kinds(flown, prefix):
 @pytest.mark.parametrize("name", TRICKS, ids=lambda name: name[:40])
 def test_comfyui_lets_no_name_out(flown, name):
     server, _ = flown
-    if name == "%ff":
-        pytest.skip("aiohttp answers that itself")
     for path in (f"/framedrift/runs/{name}", f"/api/framedrift/runs/{name}/frames/0"):
         status, _, body = ask(server, "GET", urllib.parse.quote(path, safe="/%:*~"))
         assert status in (400, 404), (status, body)
@@ -537,3 +537,55 @@ def test_a_body_is_not_read_further_than_its_limit(flown):
     connection.send(b" " * (LARGEST_BODY + 1))
     assert connection.getresponse().status == 413
     connection.close()
+
+
+def until(server, name, state, seconds=60):
+    """A run's answer as soon as it is in this state."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = [run for run in server.get("/framedrift/runs")["runs"] if run["name"] == name]
+        if found and found[0]["state"] == state:
+            return server.get(f"/framedrift/runs/{name}")
+        time.sleep(0.05)
+    raise AssertionError(f"{name} did not become {state}: {found}")
+
+
+def waits(server, times=15):
+    """Seconds that the server takes for another question, the median of some."""
+    taken = []
+    for _ in range(times):
+        begin = time.perf_counter()
+        server.get("/system_stats")
+        taken.append(time.perf_counter() - begin)
+    return sorted(taken)[times // 2]
+
+
+@pytest.mark.comfyui
+def test_a_run_in_comfyui_is_paused_edited_filmed_and_goes_on_while_the_server_answers(rendering, flight_prompt):
+    flight_prompt["3"]["inputs"] |= {"num_frames": 10, "steps_schedule": "0:(30)", "run_name": "steered", "seed": 4711}
+    queued = rendering.submit(flight_prompt)
+    name, place = "steered_00001", "/framedrift/runs/steered_00001"
+    until(rendering, name, "running")
+    assert rendering.post(f"{place}/commands", {"action": "pause"})[0] == 200
+    paused = fits(until(rendering, name, "paused"), "run")
+    assert 0 < paused["frames"] < 10
+    assert waits(rendering) < 0.1
+    with ThreadPoolExecutor() as other:
+        film = other.submit(rendering.post, f"{place}/video", {"format": "gif"})
+        assert waits(rendering) < 0.1
+        status, file = film.result()
+    assert status == 200 and fits(file, "file")["filename"].endswith(".gif")
+
+    change = {"action": "edit", "changes": {"prompts": "0: a green sea", "steps_schedule": "0:(2)"}}
+    status, taken = rendering.post(f"{place}/commands", change)
+    assert status == 200 and fits(taken, "taken")["state"] == "paused"
+    assert rendering.get(place)["frames"] == paused["frames"]
+    assert rendering.post(f"{place}/commands", {"action": "resume"})[0] == 200
+    assert rendering.wait(queued)["status"]["status_str"] == "success"
+    run = fits(rendering.get(place), "run")
+    assert (run["state"], run["frames"], run["pending"]) == ("complete", 10, [])
+    prompts = [entry["prompt"] for entry in run["journal"]]
+    assert set(prompts[: paused["frames"]]) == {"a red sky"}
+    assert set(prompts[paused["frames"] :]) == {"a green sea"}
+    assert run["editable"]["prompts"] == "0: a green sea"
+    assert rendering.post(f"{place}/commands", {"action": "pause"})[0] == 409
