@@ -5,7 +5,7 @@ Convention: images are float32 (1, 3, H, W), sRGB, 0..1; holes (1, 1, H, W), 1 w
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Self
 
@@ -15,7 +15,6 @@ from ..errors import FramedriftError
 from ..run.resume import clip_mark, digest
 from ..schedule import StringSchedule
 from ..video.edit import fitted
-from ..video.frames import Frames
 from .adjust import contrast, grayscale, unsharp
 from .anchor import color_statistics, moved_anchor, pulled
 from .matching import color_quantiles, match_colors
@@ -193,18 +192,17 @@ class ColorKeeper:
     def _table(self, frame: int) -> torch.Tensor | None:
         """The reference for a frame; None where there is none yet."""
         chosen = self.coherence
-        if chosen.reference == IMAGE and chosen.image is not None:
-            return self._measured(0, chosen.image)
-        if chosen.reference == VIDEO and isinstance(chosen.clip, Frames):
+        if chosen.reference == IMAGE and (image := chosen.image) is not None:
+            return self._measured(0, lambda: image)
+        if chosen.reference == VIDEO:
             item = min(frame // chosen.every_n_frames * chosen.every_n_frames, len(chosen.clip) - 1)
-            if self._given is None or self._given[0] != item:
-                return self._measured(item, chosen.clip[item].permute(2, 0, 1)[None, :3])
-            return self._given[1]
+            return self._measured(item, lambda: chosen.clip[item].permute(2, 0, 1)[None, :3])
         return self._reference
 
-    def _measured(self, item: int, picture: torch.Tensor) -> torch.Tensor:
+    def _measured(self, item: int, load: Callable[[], torch.Tensor]) -> torch.Tensor:
+        """The table of a given picture; the last one is kept."""
         if self._given is None or self._given[0] != item:
-            self._given = (item, color_quantiles(picture, self.coherence.match))
+            self._given = (item, color_quantiles(load(), self.coherence.match))
         return self._given[1]
 
 
