@@ -212,8 +212,8 @@ def _course() -> list[Any]:
         host.schedule_input(
             "color_correction_factor",
             "0:(0.075)",
-            "How far each frame's colours are drawn to the guide's once it is painted, 0 to 1; at the guide's own "
-            "frame wholly, unless it is 0.",
+            "How far each frame's colours are drawn to the guide's once it is painted, 0 to 1; wholly as the way ends. "
+            "0 leaves all colours alone.",
             advanced=True,
         ),
     ]

@@ -151,8 +151,8 @@ class Course:
     def finished(self, image: Tensor, plan: FramePlan, since: int | None = None) -> Tensor:
         """The diffused picture (1, 3, H, W) with its colours drawn towards the coming guide's, see `nearer_colors`.
 
-        By `color_correction_factor` for every frame of the way. At the guide's own frame, unless that is 0, they are
-        the guide's place by place, see `dissolve.with_layout`.
+        By `color_correction_factor` for every frame of the way, more and more as it ends. At the guide's own frame
+        they are the guide's place by place, see `dissolve.with_layout`. A factor of 0 leaves all colours alone.
         """
         guide = self._coming[plan.frame]
         if guide is None:
@@ -164,7 +164,8 @@ class Course:
             return image
         if guide.frame == plan.frame:
             return with_layout(image, guide.picture)
-        return nearer_colors(image, guide.colors, factor)
+        # Towards its end wholly, so that the guide's own frame is no jump.
+        return nearer_colors(image, guide.colors, 1 - (1 - factor) * (1 - self.share(plan.frame) ** 4))
 
     def _share_before(self, guide: Guide, frame: int, since: int | None) -> float:
         since = frame - 1 if since is None else since
