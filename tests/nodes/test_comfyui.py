@@ -199,3 +199,43 @@ def test_frames_are_upscaled_one_by_one_as_the_stock_node_does_it(rendering, com
     ours, stock = (pictures(film_of(rendering, {key: shown[key]})) for key in ("4", "6"))
     assert [picture.shape for picture in ours] == [(128, 192, 3)] * 3
     assert all(abs(one - other).max() <= 2 for one, other in zip(ours, stock, strict=True))
+
+
+def test_an_animation_is_steered_from_outside_and_the_same_graph_goes_on(rendering, flight_prompt):
+    """Paused, answered meanwhile, edited, stopped, queued again: ComfyUI's cache does not hand on the half of it."""
+    flight_prompt["3"]["inputs"] |= {"num_frames": 12, "run_name": "steered"}
+    at = "/framedrift/runs/steered_00001"
+
+    def command(action, **arguments):
+        status, answer = rendering.post(f"{at}/commands", {"action": action, **arguments})
+        assert status == 200, answer
+
+    def until(holds, seconds=60):
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            runs = {run["name"]: run for run in rendering.get("/framedrift/runs")["runs"]}
+            if "steered_00001" in runs and holds(runs["steered_00001"]):
+                return runs["steered_00001"]
+            time.sleep(0.02)
+        raise AssertionError("it never came to that")
+
+    prompt_id = rendering.submit(flight_prompt)
+    until(lambda run: run["frames"] >= 2)
+    command("pause")
+    made = until(lambda run: run["state"] == "paused")["frames"]
+    for _ in range(5):
+        rendering.get("/system_stats")
+    time.sleep(0.3)
+    assert until(lambda run: True)["frames"] == made < 12
+    command("edit", changes={"prompts": "0: a green forest"})
+    command("stop")
+    assert rendering.wait(prompt_id)["status"]["status_str"] == "success"
+    assert until(lambda run: run["state"] == "stopped")["frames"] == made
+
+    rendering.queue(flight_prompt)
+    assert until(lambda run: run["state"] == "complete")["frames"] == 12
+    journal = rendering.get(at)["journal"]
+    assert [entry["prompt"] for entry in journal] == ["a red sky"] * made + ["a green forest"] * (12 - made)
+    again = rendering.wait(rendering.submit(flight_prompt))
+    cached = [data["nodes"] for kind, data in again["status"]["messages"] if kind == "execution_cached"]
+    assert sorted(cached[0]) == sorted(flight_prompt), "nothing is made twice"
