@@ -163,7 +163,7 @@ class Course:
         if factor <= 0:
             return image
         if guide.frame == plan.frame:
-            return with_layout(image, guide.picture)
+            return with_layout(nearer_colors(image, guide.colors, 1.0), guide.picture)
         # Towards its end wholly, so that the guide's own frame is no jump.
         return nearer_colors(image, guide.colors, 1 - (1 - factor) * (1 - self.share(plan.frame) ** 4))
 
