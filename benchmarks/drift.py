@@ -6,7 +6,8 @@ Renders the same flight with a Coherence node whose reference is the slow anchor
 are Deforum's defaults. Contrast is the standard deviation of a frame's luma, told as a share of frame 0's. Printed are
 its extremes, its root mean square distance from frame 0's, and the extremes of its mean over 15 frames: single frames
 jump, as every one of them has new noise. The demo model is an exact denoiser that mends much of the drift by itself; a
-`--contrast` other than 1, which is multiplied into every frame, stands for a model that burns out or fades.
+`--contrast` other than 1, which is multiplied into every frame, stands for a model that fades: with
+`--strength 0.9 --contrast 0.98` nothing is left after 100 frames without the anchor, and nine tenths with it.
 """
 
 from __future__ import annotations
@@ -28,7 +29,9 @@ WINDOW = 15
 SHOWN = (0, 1 / 3, 2 / 3, 1)
 
 
-def flight(frames: int, size: int, anchored: bool, strength: float = 0.6, contrast: float = 1.0) -> dict[str, Any]:
+def flight(
+    frames: int, size: int, anchored: bool, strength: float = 0.6, contrast: float = 1.0, seed: int = 1
+) -> dict[str, Any]:
     """The API prompt: a camera that flies through a dawn sky, every frame diffused."""
     prompt: dict[str, Any] = {
         "model": {"class_type": "FramedriftProceduralModel", "inputs": {}},
@@ -62,7 +65,7 @@ def flight(frames: int, size: int, anchored: bool, strength: float = 0.6, contra
             "inputs": {
                 "model": ["model", 0], "vae": ["model", 2], "prompts": ["prompts", 0], "camera": ["camera", 0],
                 "depth_model": ["depth", 0], "options": ["coherence", 0], "width": size, "height": size,
-                "num_frames": frames, "fps": 15.0, "diffusion_cadence": 1, "seed": 7, "seed_behavior": "iter",
+                "num_frames": frames, "fps": 15.0, "diffusion_cadence": 1, "seed": seed, "seed_behavior": "iter",
                 "seed_iter_N": 1, "strength_schedule": f"0:({strength})", "steps_schedule": "0:(10)",
                 "cfg_scale_schedule": "0:(7)", "noise_schedule": "0:(0.065)", "sampler_name": "euler",
                 "scheduler": "normal", "color_coherence": "none", "projection": "pinhole", "near": 1.0, "far": 50.0,
@@ -150,12 +153,13 @@ def main() -> None:
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--strength", type=float, default=0.6)
     parser.add_argument("--contrast", type=float, default=1.0)
+    parser.add_argument("--seed", type=int, default=1)
     given = parser.parse_args()
     curves: dict[str, np.ndarray] = {}
     shown: dict[str, list[Path]] = {}
     with tempfile.TemporaryDirectory() as folder:
         for name in ("none", "slow anchor"):
-            prompt = flight(given.frames, given.size, name != "none", given.strength, given.contrast)
+            prompt = flight(given.frames, given.size, name != "none", given.strength, given.contrast, given.seed)
             shown[name] = rendered(prompt, Path(folder) / name)
             curves[name] = contrasts(shown[name])
             print(told(name, curves[name]))
