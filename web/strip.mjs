@@ -30,8 +30,8 @@ const STYLE = `
 .framedrift-strip select { width: 100%; }
 .framedrift-strip input { width: 90px; }
 .framedrift-strip button { cursor: pointer; }
-.framedrift-strip button:hover:enabled { border-color: currentColor; }
-.framedrift-strip button:disabled { opacity: 0.5; cursor: default; }
+.framedrift-strip button:hover { border-color: currentColor; }
+.framedrift-strip[aria-busy="true"] button { opacity: 0.5; cursor: progress; }
 .framedrift-strip :is(button, input, select, textarea, a):focus-visible { outline: 2px solid var(--p-primary-color, #60a5fa); outline-offset: -1px; }
 `;
 
@@ -95,10 +95,11 @@ export class Strip {
     else if (!same) this.note("");
     if (same) return;
     const wanted = [...actions(state), ...(state === "damaged" ? [] : ["video"])];
-    // The focus stays where it was, if that button is still there.
-    const focused = this.document.activeElement?.dataset?.action;
-    this.#parts.buttons.replaceChildren(...wanted.map((action) => this.#actionButton(action)));
-    if (focused) this.#parts.buttons.querySelector(`[data-action="${focused}"]`)?.focus();
+    const { buttons } = this.#parts;
+    const focused = buttons.contains(this.document.activeElement) && this.document.activeElement.dataset.action;
+    buttons.replaceChildren(...wanted.map((action) => this.#actionButton(action)));
+    // The focus stays where it was; Go on comes in the place of Pause.
+    if (focused) (buttons.querySelector(`[data-action="${focused}"]`) ?? buttons.firstElementChild).focus();
     if (!wanted.includes(this.#parts.form.dataset.action)) this.#closeForm();
   }
 
@@ -116,7 +117,6 @@ export class Strip {
     const opens = { edit: () => this.#openEdit(), rewind: () => this.#openRewind(), extend: () => this.#openExtend() };
     const made = this.#button(label, title, opens[action] ?? (() => this.#give(action)));
     made.dataset.action = action;
-    made.disabled = this.#busy;
     return made;
   }
 
@@ -136,8 +136,8 @@ export class Strip {
   }
 
   #lock(busy) {
+    // The buttons stay as they are: one that is disabled would lose the focus.
     this.#busy = busy;
-    for (const button of this.#parts.buttons.children) button.disabled = busy;
     this.element.setAttribute("aria-busy", String(busy));
   }
 
