@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, ClassVar, Literal, Self, get_args
 
 import torch
@@ -144,11 +145,13 @@ class Hybrid(Option):
             return image, holes
         start = (image if previous is None else previous) if self.use_prev_img else self._picture(source)
         start, end = start.to(image.device), self._picture(plan.frame).to(image.device)
+        frames = () if self.use_prev_img else range(source + 1, plan.frame)
+        between = [partial(self._picture, frame) for frame in frames]
         if self.motion == "optical flow":
             same = not self.use_prev_img
             settings = FlowSettings(self.flow_method, self.flow_consistency, self.consistency_blur, same)
-            return move_by_flow(image, holes, start, end, factor, settings)
-        matrix = track_matrix(start, end, self.motion)
+            return move_by_flow(image, holes, start, end, factor, settings, between)
+        matrix = track_matrix(start, end, self.motion, between)
         if matrix is None:
             log.warning(
                 "Frame %d: too little of the hybrid video could be followed from frame %d for the motion '%s'; the "

@@ -63,9 +63,17 @@ def optical_flow(a: np.ndarray, b: np.ndarray, method: Flow) -> Tensor:
     return torch.from_numpy(np.ascontiguousarray(found[:height, :width])).permute(2, 0, 1)[None].float()
 
 
+def carried(flow: Tensor, there: Tensor) -> Tensor:
+    """The flow (1, 2, H, W) as it is read by each pixel where another one takes it; their sum is the way on from there.
+
+    The sum of a flow from a to b and one from b to c, carried by it, is a flow from a to c.
+    """
+    return F.grid_sample(flow, _grid(there), align_corners=False, padding_mode="border")
+
+
 def trust(there: Tensor, back: Tensor) -> Tensor:
     """How far a flow can be trusted, (1, 1, H, W): 1 where the way back (1, 2, H, W) ends where it began, down to 0."""
-    returned = there + F.grid_sample(back, _grid(there), align_corners=False, padding_mode="border")
+    returned = there + carried(back, there)
     loose = _LOOSE_PX + _LOOSE_SHARE * there.square().sum(1, keepdim=True).sqrt()
     return torch.exp(-(returned.square().sum(1, keepdim=True) / loose.square()))
 

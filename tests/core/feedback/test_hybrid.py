@@ -149,6 +149,21 @@ def test_the_picture_moves_as_the_video_from_the_last_diffused_frame(motion, sou
     assert float(holes[..., 10:-10, way + 2 :].mean()) < 0.01
 
 
+@pytest.mark.parametrize("motion", ["optical flow", "perspective"])
+def test_too_long_a_way_is_gone_in_steps_through_the_clip(motion):
+    still = noise(3, (96, 140))
+    jumping = torch.cat([noise(20 + n, (96, 140)) for n in range(4)]).permute(0, 2, 3, 1)
+    for own in (False, True):
+        clip = Watched(jumping)
+        option = hybrid(clip, motion=motion, use_prev_img=own)
+        clip.asked.clear()
+        option.moved(still, torch.zeros(1, 1, 96, 140), 0, plan(3))
+        if own:
+            assert clip.asked == [3], "nothing lies between the animation's picture and the video's"
+        else:
+            assert {0, 3} < set(clip.asked), "what lies between was asked for"
+
+
 def test_factor_0_and_1(clip):
     option = hybrid(clip, motion="optical flow")
     clip.asked.clear()

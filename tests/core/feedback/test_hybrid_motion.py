@@ -262,6 +262,40 @@ def test_what_cannot_be_followed_gives_no_matrix(motion):
         assert track_matrix(a, b, motion) is None
 
 
+def test_a_way_that_is_found_at_once_asks_for_nothing_between():
+    def never():
+        raise AssertionError("asked for")
+
+    start, end = texture(*plane()), texture(*MOTIONS["turn"])
+    move_by_flow(start, HOLE, start, end, 1.0, FlowSettings("dis", True), [never] * 3)
+    assert track_matrix(start, end, "perspective", [never] * 3) is not None
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_long_way_is_found_in_steps(method):
+    steps = [texture(plane()[0] - 16 * n, plane()[1]) for n in range(6)]
+    between = [lambda n=n: steps[n] for n in range(1, 5)]
+    inner = (slice(10, -10), slice(96, -12))
+    off = []
+    for way in (between, ()):
+        moved, _ = move_by_flow(ramp(), HOLE, steps[0], steps[5], 1.0, FlowSettings(method), way)
+        off.append(np.abs(moved[0, 0].numpy() * W - (plane()[0] - 80))[inner].mean())
+    assert off[1] > 5, "80 px of 240 are too many at once"
+    assert off[0] < 1
+
+
+@pytest.mark.parametrize("motion", ["perspective", "affine"])
+def test_a_long_way_is_followed_in_steps(motion):
+    matrices = [np.linalg.matrix_power(turn(9.0, 1.0), n) for n in range(5)]
+    steps = [texture(*seen_through(matrix)) for matrix in matrices]
+    assert track_matrix(steps[0], steps[4], motion) is None
+    found = track_matrix(steps[0], steps[4], motion, [lambda n=n: steps[n] for n in (1, 2, 3)])
+    assert found is not None
+    x, y = seen_through(found)
+    was = seen_through(matrices[4])
+    assert np.hypot(x - was[0], y - was[1]).mean() < 1, "of up to 90"
+
+
 @pytest.mark.parametrize("size", [(8, 8), (9, 40), (33, 17), (64, 500)])
 def test_any_size(size):
     picture = torch.rand(1, 3, *size, generator=torch.Generator().manual_seed(1))
