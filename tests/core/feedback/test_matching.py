@@ -53,7 +53,7 @@ def test_a_space_and_back(space):
         assert away.max() <= 0.5001 / found.steps[c], "every value lies on the grid's nearest point"
 
 
-def test_lab_is_that_of_kornia_and_the_textbook():
+def test_lab_is_that_of_the_textbook():
     """White, the primaries (CIE, D65) and a dark grey, which is on the straight part of both curves."""
     pixels = np.array([[[1, 1, 1], [1, 0, 0], [0, 1, 0], [0, 0, 1], [0.02, 0.02, 0.02]]], np.float32)
     wanted = [[100, 0, 0], [53.24, 80.09, 67.20], [87.73, -86.18, 83.18], [32.30, 79.19, -107.86], [1.398, 0, 0]]
