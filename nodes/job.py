@@ -17,7 +17,6 @@ from .projection import warp_settings
 from .sampler_inputs import COHERENCES
 from .score import SCHEDULES, SEED_SCHEDULES, Score
 
-RUN_FOLDER = "framedrift"
 SIZE_STEP = 8
 #: Raised whenever pictures come out otherwise: a run that was begun before would not go on to the same.
 VERSION = 2
@@ -151,6 +150,7 @@ class Job:
 def run_store():
     """The runs in ComfyUI's output folder."""
     from .core.run import RunStore
+    from .core.run.names import RUN_FOLDER
 
     return RunStore(host.output_directory() / RUN_FOLDER)
 
