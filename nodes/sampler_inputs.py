@@ -110,7 +110,8 @@ def sampler_inputs() -> list:
             "color_coherence",
             options=list(COHERENCES),
             default="none",
-            tooltip="Keeps the colours of frame 0 (or of the last cut), by histograms in LAB.",
+            tooltip="Keeps the colours of frame 0 (or of the last cut), by histograms in LAB. A Coherence node among "
+            "the options takes its place.",
         ),
         *projection_inputs(advanced=True),
         io.Float.Input(

@@ -115,10 +115,12 @@ class FramePainter:
             nothing = Diffusion.from_nothing(plan.steps)
             done = made(None, plan, self.redo, lambda _, how: self.diffuser.diffuse(None, how, nothing, None))
             return replace(done, image=self.colors.finished(done.image, plan))
-        done = self._painted(start, plan)
+        done, diffused = self._painted(start, plan)
         picture = done.image
         if self.hybrid is not None and self.hybrid.composite == "after generation":
             picture = self.hybrid.composed(picture, plan, self._disparity())
+        if diffused:
+            picture = self.colors.finished(picture, plan)
         if self.scene.course is not None:
             picture = self.scene.course.finished(picture, plan, source)
         if self.masks is not None:
@@ -161,7 +163,8 @@ class FramePainter:
             image = hybrid.composed(image, plan, self._disparity())
         return replace(start, image=image, holes=holes)
 
-    def _painted(self, start: Warped, plan: FramePlan) -> Made:
+    def _painted(self, start: Warped, plan: FramePlan) -> tuple[Made, bool]:
+        """The picture painted over, and whether anything of it was diffused: what was not has its colours already."""
         frame, size = plan.frame, (start.image.shape[-2], start.image.shape[-1])
         prepared = self.colors.prepared(start.image, start.holes, plan)
         wanted = denoise_map(start.holes, start.magnification, plan.denoise, self.settings.hole_denoise)
@@ -170,7 +173,7 @@ class FramePainter:
             wanted = masked_denoise(wanted, self.masks.at(frame, size), start.holes, covered)
         diffusion = plan_diffusion(wanted, plan.steps, self.diffuser.cell, self.settings.full_steps)
         if diffusion is None:
-            return Made(prepared, plan)
+            return Made(prepared, plan), False
         noise_mask = self.masks.noise_at(frame, size) if self.masks is not None else None
         image = add_noise(prepared, plan.noise, plan.seed, frame, self.noise, noise_mask)
 
@@ -181,8 +184,7 @@ class FramePainter:
 
         if self.redo is not None:
             image = prepared_again(image, plan, self.redo, make, lambda found: self.colors.finished(found, plan))
-        done = made(image, plan, self.redo, make)
-        return replace(done, image=self.colors.finished(done.image, plan))
+        return made(image, plan, self.redo, make), True
 
     def _base(self, frame: int) -> Tensor | None:
         """What an overlay puts back where the mask keeps it."""
