@@ -91,6 +91,14 @@ def test_an_animation_starts_at_one_picture_and_ends_at_another(places, flight_p
     assert journal[6]["denoise"] == pytest.approx(0.35)
 
 
+def test_colours_kept_to_frame_0_do_not_keep_a_guide_from_being_reached(places, flight_prompt):
+    nodes = {"5": load("start.png"), "6": load("end.png"), "7": guide_images(start_image=["5", 0], end_image=["6", 0])}
+    coherent = {"num_frames": 10, "diffusion_cadence": 3, "color_coherence": "LAB to frame 0"}
+    run_prompt(animation(flight_prompt, nodes, "7", **coherent), places)
+    shown, _ = frames_of(places)
+    assert apart(shown[9], file_at(places, "end.png")) < 1.25 * ARRIVAL
+
+
 def test_the_frame_of_a_guide_is_diffused_and_reached_between_others(places, flight_prompt):
     nodes = {"5": load("end.png"), "7": guide_images(images=["5", 0], keyframes="7")}
     run_prompt(animation(flight_prompt, nodes, "7", num_frames=16, diffusion_cadence=5), places)

@@ -19,6 +19,8 @@ FINE_POWER = 2.0
 SOFT_FINE, SOFT_COARSE = 0.25, 8.0
 #: Short side of the map that says which place changes when.
 ORDER_SIZE = 32
+#: Short side of the map that says where the guide is seen.
+FEATHER_SIZE = 64
 
 
 def dissolve(image: Tensor, guide: Tensor, share: float, before: float = 0.0, unseen: Tensor | None = None) -> Tensor:
@@ -109,8 +111,11 @@ def _resized(image: Tensor, size: torch.Size | tuple[int, ...]) -> Tensor:
 
 
 def _feathered(seen: Tensor) -> Tensor:
-    """What is seen, fading out towards its border within a sixteenth of the picture."""
-    reach = max(1, min(seen.shape[-2:]) // 16)
+    """What is seen, fading out towards its border within a sixteenth of the picture; in little."""
+    height, width = seen.shape[-2:]
+    shrunk = max(1.0, min(height, width) / FEATHER_SIZE)
+    small = functional.interpolate(seen, size=(round(height / shrunk), round(width / shrunk)), mode="area")
+    reach = max(1, min(small.shape[-2:]) // 16)
     window = 2 * reach + 1
-    inner = -functional.max_pool2d(-seen, window, 1, reach)
+    inner = -functional.max_pool2d(-(small > 0.99).to(small), window, 1, reach)
     return functional.avg_pool2d(inner, window, 1, reach, count_include_pad=False)
