@@ -64,7 +64,7 @@ class Course:
     """The way of an animation from guide to guide.
 
     It arrives: with the demo model and default settings the frame painted at a guide differs from it by less than 16 of
-    255, on the mean over all pixels (7 to 9 at 768x512, 13 at 192x128), whatever the camera does.
+    255, on the mean over all pixels (6 to 8 at 768x512, 15 at 96x64), whatever the camera does.
     """
 
     def __init__(self, guides: Sequence[Guide], values: Values, num_frames: int) -> None:
