@@ -36,6 +36,7 @@ class Job:
         self.init_image = _checked_init(inputs.get("init_image"), (inputs["height"], inputs["width"]))
         self.depth = inputs.get("depth_model")
         self.score = Score(inputs)
+        self._asks_for_depth = self._needs_depth()
         self.settings = LoopSettings(
             warp=warp_settings(inputs),
             color_coherence=COHERENCES[inputs["color_coherence"]],
@@ -88,6 +89,18 @@ class Job:
         store = run_store()
         return choose_run(store, self.inputs["resume"], self.inputs["run_name"], manifest, fingerprint(shaping))
 
+    def _needs_depth(self) -> bool:
+        """Whether pictures depend on a depth model. Raises FramedriftError where an option does, and there is none."""
+        from .core.depth.moved import uses_depth
+        from .core.feedback.hybrid import Hybrid, missing_depth
+
+        hybrid = self.score.options.only(Hybrid)
+        if hybrid is None or not hybrid.needs_depth:
+            return uses_depth(self.score.track)
+        if self.depth is None:
+            raise missing_depth(hybrid.mask_type)
+        return True
+
     def ensure_room(self, path: Path, frames: int) -> None:
         """Refuses to begin where so many pictures cannot fit even if they compress well."""
         from .core.run import ensure_space
@@ -112,7 +125,6 @@ class Job:
 
     def _shaping(self) -> dict[str, Any]:
         """Everything that shapes a picture, as JSON values."""
-        from .core.depth.moved import uses_depth
         from .core.run.resume import clip_mark, digest
 
         score = self.score
@@ -140,7 +152,7 @@ class Job:
                 for p in score.plans
             ],
             "camera": digest(*_arrays(score.track)),
-            "depth": self.depth.signature() if self.depth is not None and uses_depth(score.track) else None,
+            "depth": self.depth.signature() if self.depth is not None and self._asks_for_depth else None,
             "prompts": score.prompts.signature(),
             "init_image": digest(self.init_image) if self.init_image is not None else None,
             "graph": graph,

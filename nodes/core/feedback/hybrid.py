@@ -187,8 +187,13 @@ class Hybrid(Option):
         if self.mask_type == "difference":
             return difference_mask(image, picture)
         if disparity is None:
-            raise FramedriftError(
-                f"hybrid_comp_mask_type: '{self.mask_type}' needs a depth model; link one to the sampler's "
-                f"depth_model, or choose another mask."
-            )
+            raise missing_depth(self.mask_type)
         return disparity(image if self.mask_type == "depth" else picture).to(image.device)
+
+
+def missing_depth(mask_type: str) -> FramedriftError:
+    """The error for a mask made of depth where nothing measures it."""
+    return FramedriftError(
+        f"hybrid_comp_mask_type: '{mask_type}' needs a depth model; link one to the sampler's depth_model, or choose "
+        "another mask."
+    )
