@@ -14,8 +14,8 @@ from pathlib import Path
 from ..errors import FramedriftError
 from ..run.files import TEMPORARY, replace, sync_folder
 
-# As `run.files.beside` and `beside_folder` name what is not whole yet: .name.process.tmp.mp4
-UNFINISHED = re.compile(rf"\..+\.(\d+){re.escape(TEMPORARY)}(\.\w+)?")
+# As `run.files.beside` and `beside_folder` name what is not whole yet: .name.process-thread.tmp.mp4, .name.process.tmp
+UNFINISHED = re.compile(rf"\..+\.(\d+)(-\d+)?{re.escape(TEMPORARY)}(\.\w+)?")
 # On a shared disk the process may be alive on another machine; then it writes now and again.
 UNTOUCHED_SECONDS = 600
 # After this long the number may belong to another process by now.

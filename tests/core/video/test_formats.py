@@ -468,7 +468,7 @@ def test_a_kill_leaves_no_half_file_under_the_final_name_and_the_next_one_sweeps
         process.send_signal(signal.SIGKILL)
         process.wait()
     (left,) = tmp_path.iterdir()
-    assert re.fullmatch(r"\.a_00001_\.\d+\.tmp", left.name)
+    assert re.fullmatch(r"\.a_00001_\.\d+(-\d+)?\.tmp", left.name)
     sweep_dead(tmp_path)
     assert left.exists(), "touched a moment ago: it might be another machine's"
     long_ago = time.time() - 3600
