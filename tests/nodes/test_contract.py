@@ -100,7 +100,7 @@ def comparable(info):
     info.pop("python_module")
     for group in ("required", "optional"):
         for name, (kind, options) in info["input"].get(group, {}).items():
-            if name in HOSTS_OWN or (kind == "COMBO" and "model" in name):
+            if name in HOSTS_OWN or "image_upload" in options or (kind == "COMBO" and "model" in name):
                 options.pop("options")
     return info
 
