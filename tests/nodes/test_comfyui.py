@@ -203,8 +203,8 @@ def test_frames_are_upscaled_one_by_one_as_the_stock_node_does_it(rendering, com
 
 def test_an_animation_is_steered_from_outside_and_the_same_graph_goes_on(rendering, flight_prompt):
     """Paused, answered meanwhile, edited, stopped, queued again: ComfyUI's cache does not hand on the half of it."""
-    flight_prompt["3"]["inputs"] |= {"num_frames": 12, "run_name": "steered"}
-    at = "/framedrift/runs/steered_00001"
+    flight_prompt["3"]["inputs"] |= {"num_frames": 12, "run_name": "told"}
+    at = "/framedrift/runs/told_00001"
 
     def command(action, **arguments):
         status, answer = rendering.post(f"{at}/commands", {"action": action, **arguments})
@@ -214,8 +214,8 @@ def test_an_animation_is_steered_from_outside_and_the_same_graph_goes_on(renderi
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             runs = {run["name"]: run for run in rendering.get("/framedrift/runs")["runs"]}
-            if "steered_00001" in runs and holds(runs["steered_00001"]):
-                return runs["steered_00001"]
+            if "told_00001" in runs and holds(runs["told_00001"]):
+                return runs["told_00001"]
             time.sleep(0.02)
         raise AssertionError("it never came to that")
 
