@@ -65,9 +65,18 @@ def pull(statistics: torch.Tensor, anchor: torch.Tensor) -> tuple[torch.Tensor, 
 def moved_anchor(anchor: torch.Tensor, colors: torch.Tensor, frames: int) -> torch.Tensor:
     """The anchor some frames later: each takes it 2 % of the way to the mean and the spread of a palette.
 
+    A palette is a gradient from colour to colour: a picture holds what lies between them too, and the spread of the
+    bare colours would burn it out.
+
     Args:
         colors: (n, 3) float64, sRGB 0..1. A single colour has no spread, and leaves the anchor's as it is.
         frames: of the animation, 0 or more.
     """
-    goal = torch.stack([colors.mean(0), colors.std(0, correction=0) if len(colors) > 1 else anchor[1]])
+    goal = torch.stack([colors.mean(0), anchor[1]])
+    if len(colors) > 1:
+        start, end = colors[:-1], colors[1:]
+        mean = ((start + end) / 2).mean(0)
+        # The mean square along a straight way from a to b is (a^2 + a b + b^2) / 3.
+        square = ((start.square() + start * end + end.square()) / 3).mean(0)
+        goal = torch.stack([mean, (square - mean.square()).clamp(min=0).sqrt()])
     return anchor + (1 - (1 - PACE) ** frames) * (goal - anchor)

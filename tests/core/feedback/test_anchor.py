@@ -73,12 +73,21 @@ def test_contrast_that_fades_a_little_every_frame_settles():
 def test_the_anchor_goes_two_percent_of_the_way_a_frame():
     anchor = torch.tensor([[0.5] * 3, [0.2] * 3], dtype=torch.float64)
     colors = torch.tensor([[0.0, 0.2, 0.4], [0.2, 0.2, 1.0]], dtype=torch.float64)
-    goal = torch.tensor([[0.1, 0.2, 0.7], [0.1, 0.0, 0.3]], dtype=torch.float64)
+    # A gradient's spread: an even distribution from one colour to the other.
+    goal = torch.tensor([[0.1, 0.2, 0.7], [0.2 / 12**0.5, 0.0, 0.6 / 12**0.5]], dtype=torch.float64)
     once = moved_anchor(anchor, colors, 1)
     assert torch.allclose(once, anchor + 0.02 * (goal - anchor))
     assert torch.allclose(moved_anchor(anchor, colors, 3), moved_anchor(moved_anchor(once, colors, 1), colors, 1))
     assert torch.equal(moved_anchor(anchor, colors, 0), anchor)
     assert torch.allclose(moved_anchor(anchor, colors, 2000), goal)
+
+
+def test_a_palette_is_a_gradient_from_colour_to_colour():
+    colors = torch.tensor([[0.0, 0.1, 1.0], [1.0, 0.5, 0.2], [0.4, 0.5, 0.9]], dtype=torch.float64)
+    way = torch.linspace(0, 1, 4001, dtype=torch.float64)[:, None]
+    shades = torch.cat([colors[0] + way * (colors[1] - colors[0]), colors[1] + way * (colors[2] - colors[1])])
+    found = moved_anchor(torch.zeros(2, 3, dtype=torch.float64), colors, 5000)
+    assert torch.allclose(found, torch.stack([shades.mean(0), shades.std(0, correction=0)]), atol=1e-3)
 
 
 def test_a_single_colour_moves_the_mean_alone():
