@@ -30,7 +30,7 @@ class PaletteSchedule(StringSchedule):
         """The palette at every frame as a text that ``read_colors`` reads, its colours rounded to 1/255.
 
         Colours run linearly to the next key's, the first to the first and so on; where two keys have different numbers
-        of colours, both are repeated until they match, which changes neither's mean or spread. The first key's palette
+        of colours, both are divided until they match, which changes neither as a gradient. The first key's palette
         holds back to frame 0 and the last one's to the end. Raises as ``Schedule.sample`` does.
         """
         timing = Timing(num_frames, seed, fps, bpm)
@@ -107,8 +107,17 @@ def _between(palettes: list[torch.Tensor], way: float) -> torch.Tensor:
     if share <= 0:
         return palettes[first]
     start, end = palettes[first], palettes[first + 1]
-    count = math.lcm(len(start), len(end))
-    return torch.lerp(start.repeat(count // len(start), 1), end.repeat(count // len(end), 1), share)
+    steps = len(start) - 1, len(end) - 1
+    parts = math.lcm(*steps) or max(steps)
+    return torch.lerp(_divided(start, parts), _divided(end, parts), share)
+
+
+def _divided(colors: torch.Tensor, parts: int) -> torch.Tensor:
+    """The same gradient as `parts` + 1 colours; `parts` is a multiple of the steps that it has."""
+    places = torch.linspace(0, len(colors) - 1, parts + 1, dtype=colors.dtype)
+    low = places.long().clamp(max=max(len(colors) - 2, 0))
+    high = (low + 1).clamp(max=len(colors) - 1)
+    return torch.lerp(colors[low], colors[high], (places - low)[:, None])
 
 
 def _text(colors: torch.Tensor) -> str:

@@ -48,16 +48,23 @@ def test_a_palette_alone_holds_throughout():
     assert parse_palettes("5: #204060").sample(8) == ["#204060"] * 8
 
 
+def gradient(colors: torch.Tensor) -> torch.Tensor:
+    """Mean and mean square of all shades from colour to colour."""
+    start, end = (colors[:-1], colors[1:]) if len(colors) > 1 else (colors, colors)
+    square = (start.square() + start * end + end.square()) / 3
+    return torch.stack([((start + end) / 2).mean(0), square.mean(0)])
+
+
 @given(first=st.lists(COLOR, min_size=1, max_size=MOST_COLORS), second=st.lists(COLOR, min_size=1, max_size=3))
-def test_keys_of_different_sizes_keep_their_mean_and_spread(first, second):
-    text = f"0: {' '.join(map(hexed, first))}, 10: {' '.join(map(hexed, second))}"
-    sampled = parse_palettes(text).sample(11)
-    for frame, wanted in ((0, first), (10, second)):
-        found, colors = read_colors(sampled[frame]), torch.tensor(wanted, dtype=torch.float64) / 255
-        assert torch.allclose(found.mean(0), colors.mean(0))
-        assert torch.allclose(found.std(0, correction=0), colors.std(0, correction=0))
-    middle = read_colors(sampled[5]).mean(0)
-    means = [torch.tensor(colors, dtype=torch.float64).mean(0) / 255 for colors in (first, second)]
+def test_keys_of_different_sizes_keep_their_gradients(first, second):
+    text = f"0: {' '.join(map(hexed, first))}, 100: {' '.join(map(hexed, second))}"
+    sampled = parse_palettes(text).sample(101)
+    for frame, near, wanted in ((0, 1, first), (100, 99, second)):
+        colors = torch.tensor(wanted, dtype=torch.float64) / 255
+        assert torch.allclose(read_colors(sampled[frame]), colors)
+        assert torch.allclose(gradient(read_colors(sampled[near])), gradient(colors), atol=0.025)
+    middle = gradient(read_colors(sampled[50]))[0]
+    means = [gradient(torch.tensor(colors, dtype=torch.float64) / 255)[0] for colors in (first, second)]
     assert torch.allclose(middle, (means[0] + means[1]) / 2, atol=0.51 / 255)
 
 
