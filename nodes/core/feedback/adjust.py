@@ -5,13 +5,13 @@ Convention: images are (1, 3, H, W), sRGB, 0..1. What would change nothing retur
 
 import torch
 
+from ..luma import luma
 from .layout import from_pixels, to_pixels
 
 
 def grayscale(image: torch.Tensor) -> torch.Tensor:
     """Three equal channels: the luma of ITU-R BT.601, 0.299 R + 0.587 G + 0.114 B, as OpenCV's RGB2GRAY."""
-    weights = torch.tensor([0.299, 0.587, 0.114], dtype=image.dtype, device=image.device)
-    return torch.einsum("c,bchw->bhw", weights, image)[:, None].expand_as(image).contiguous()
+    return luma(image).expand_as(image).contiguous()
 
 
 def contrast(image: torch.Tensor, factor: float) -> torch.Tensor:

@@ -17,6 +17,7 @@ from ..schedule import StringSchedule
 from ..video.edit import fitted
 from .adjust import contrast, grayscale, unsharp
 from .anchor import color_statistics, moved_anchor, pulled
+from .layout import from_clip
 from .matching import color_quantiles, match_colors
 from .options import Option
 from .palettes import PaletteSchedule, parse_palettes, read_colors
@@ -196,7 +197,7 @@ class ColorKeeper:
             return self._measured(0, lambda: image)
         if chosen.reference == VIDEO:
             item = min(frame // chosen.every_n_frames * chosen.every_n_frames, len(chosen.clip) - 1)
-            return self._measured(item, lambda: chosen.clip[item].permute(2, 0, 1)[None, :3])
+            return self._measured(item, lambda: from_clip(chosen.clip[item]))
         return self._reference
 
     def _measured(self, item: int, load: Callable[[], torch.Tensor]) -> torch.Tensor:
@@ -204,16 +205,6 @@ class ColorKeeper:
         if self._given is None or self._given[0] != item:
             self._given = (item, color_quantiles(load(), self.coherence.match))
         return self._given[1]
-
-
-def lab_quantiles(image: torch.Tensor, ignore: torch.Tensor | None = None) -> torch.Tensor:
-    """``color_quantiles`` in LAB."""
-    return color_quantiles(image, "lab", ignore)
-
-
-def match_lab(image: torch.Tensor, reference: torch.Tensor, ignore: torch.Tensor | None = None) -> torch.Tensor:
-    """``match_colors`` in LAB, as classic Deforum's "Match Frame 0 LAB"."""
-    return match_colors(image, reference, "lab", ignore)
 
 
 def _as_palettes(given: StringSchedule) -> PaletteSchedule:

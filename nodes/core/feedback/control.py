@@ -12,6 +12,7 @@ from ..errors import FramedriftError
 from ..run.resume import clip_mark, digest
 from ..video.edit import fitted
 from ..video.frames import Frames
+from .layout import from_clip
 from .options import Option, Options
 from .plan import FramePlan
 
@@ -92,7 +93,7 @@ class Control(Option):
         """
         if self.source == "image":
             return self.image
-        return previous if self.source == "previous frame" else self.clip[frame].permute(2, 0, 1)[None, :3]
+        return previous if self.source == "previous frame" else from_clip(self.clip[frame])
 
 
 Applied = tuple[Any, Tensor, float, float, float, Any]

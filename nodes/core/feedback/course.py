@@ -20,6 +20,7 @@ from ..errors import FramedriftError
 from ..warp.types import Warped
 from .anchor import color_statistics
 from .dissolve import dissolve, fine_share, with_layout
+from .layout import from_pixels, to_pixels
 from .options import Values
 from .plan import FramePlan
 from .spaces import SPACES
@@ -197,13 +198,11 @@ def nearer_colors(image: Tensor, colors: Tensor, factor: float) -> Tensor:
     wanted_mean, wanted_spread = (values.to(lab).view(1, 3, 1, 1) for values in colors)
     gain = (torch.lerp(spread, wanted_spread, factor) / spread.clamp(min=GREY)).clamp(*GAIN)
     moved = (lab - mean) * gain + torch.lerp(mean, wanted_mean, factor)
-    pixels = LAB.decode(moved[0].permute(1, 2, 0).contiguous().numpy())
-    return torch.from_numpy(pixels).permute(2, 0, 1)[None].contiguous().clamp(0, 1)
+    return from_pixels(LAB.decode(to_pixels(moved)), image).clamp_(0, 1)
 
 
 def _lab(image: Tensor) -> Tensor:
-    pixels = image[0].clamp(0, 1).permute(1, 2, 0).float().contiguous().numpy()
-    return torch.from_numpy(LAB.encode(pixels)).permute(2, 0, 1)[None]
+    return from_pixels(LAB.encode(to_pixels(image.clamp(0, 1))), image)
 
 
 def _name_the_same(guides: Sequence[Guide]) -> None:

@@ -19,6 +19,7 @@ from ..video.recent import Recent
 from ..warp.flow import Flow
 from .hybrid_mask import Equalize, MaskType, Toning, blend_mask, difference_mask
 from .hybrid_motion import FlowSettings, Motion, move_by_flow, move_by_matrix, track_matrix
+from .layout import from_clip
 from .options import Option
 from .plan import FramePlan
 
@@ -124,17 +125,15 @@ class Hybrid(Option):
         kept = self._toning(plan)(self._mask(image, picture, plan, disparity)).clamp(0, 1)
         return torch.lerp(image, picture, alpha * (1 - kept))
 
-    def moved(
-        self, image: Tensor, holes: Tensor, source: int, plan: FramePlan, previous: Tensor | None = None
-    ) -> tuple[Tensor, Tensor]:
+    def moved(self, image: Tensor, holes: Tensor, source: int, plan: FramePlan) -> tuple[Tensor, Tensor]:
         """The picture and its holes, moved as the video moves from frame `source` to the plan's.
 
         Args:
-            image: (1, 3, H, W), 0..1: the frame before, as the camera sees it now.
+            image: (1, 3, H, W), 0..1: the frame before, as the camera sees it now; `use_prev_img` reads the motion
+                from it, as in Deforum.
             holes: (1, 1, H, W), 1 in holes.
             source: the diffused frame before.
             plan: of the frame.
-            previous: what `use_prev_img` reads the motion from, (1, 3, H, W); None is the image itself, as in Deforum.
 
         Returns:
             Both, see `hybrid_motion`. Where a matrix is asked for and nothing can be followed, both stay as they are,
@@ -143,7 +142,7 @@ class Hybrid(Option):
         factor = plan.values["hybrid_flow_factor_schedule"]
         if self.motion == "none" or (self.motion == "optical flow" and factor == 0):
             return image, holes
-        start = (image if previous is None else previous) if self.use_prev_img else self._picture(source)
+        start = image if self.use_prev_img else self._picture(source)
         start, end = start.to(image.device), self._picture(plan.frame).to(image.device)
         frames = () if self.use_prev_img else range(source + 1, plan.frame)
         between = [partial(self._picture, frame) for frame in frames]
@@ -172,7 +171,7 @@ class Hybrid(Option):
         clip = self._clip()
         if frame >= len(clip):
             raise FramedriftError(f"Hybrid Video: frame {frame} is asked for, and the video has {len(clip)} frames.")
-        return clip[frame].permute(2, 0, 1)[None, :3].float()
+        return from_clip(clip[frame])
 
     def _toning(self, plan: FramePlan) -> Toning:
         cutoffs = (plan.values[_CUTOFF_LOW], plan.values[_CUTOFF_HIGH])

@@ -7,6 +7,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..luma import luma
+
 MaskType = Literal["none", "depth", "video depth", "blend", "difference"]
 MASK_TYPES: tuple[MaskType, ...] = get_args(MaskType)
 Equalize = Literal["none", "before", "after", "both"]
@@ -44,20 +46,14 @@ class Toning:
         return mask
 
 
-def grey(image: Tensor) -> Tensor:
-    """The lightness (Rec. 601 luma) of pictures (B, 3, H, W), as (B, 1, H, W)."""
-    weights = image.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
-    return (image * weights).sum(1, keepdim=True)
-
-
 def blend_mask(image: Tensor, picture: Tensor, share: float) -> Tensor:
-    """The lightness of two pictures, mixed: that of the second by its share. (B, 1, H, W), 0..1."""
-    return torch.lerp(grey(image), grey(picture), share)
+    """The luma of two pictures, mixed: that of the second by its share. (B, 1, H, W), 0..1."""
+    return torch.lerp(luma(image), luma(picture), share)
 
 
 def difference_mask(image: Tensor, picture: Tensor) -> Tensor:
-    """How far the lightness of two pictures differs, (B, 1, H, W), 0..1."""
-    return (grey(image) - grey(picture)).abs()
+    """How far the luma of two pictures differs, (B, 1, H, W), 0..1."""
+    return (luma(image) - luma(picture)).abs()
 
 
 def contrasted(mask: Tensor, factor: float) -> Tensor:

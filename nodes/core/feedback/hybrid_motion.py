@@ -16,6 +16,7 @@ from ..warp import warp_plane
 from ..warp.affine import outside_frame
 from ..warp.flow import Flow, carried, explained, flow_size, grey, optical_flow, resized_flow, trust
 from ..warp.sample import sample
+from .masks import blurred
 
 Motion = Literal["none", "optical flow", "perspective", "affine"]
 MOTIONS: tuple[Motion, ...] = get_args(Motion)
@@ -93,7 +94,7 @@ def move_by_flow(
         trusted = trust(flow, flow_between(start, end, settings.method, between))
         if settings.same_colours:
             trusted = trusted * explained(start, end, flow)
-        soft = _softened(1 - trusted, settings.blur_px * small[1] / size[1])
+        soft = blurred(1 - trusted, settings.blur_px * small[1] / size[1])
         doubt = F.interpolate(soft, size=size, mode="bilinear", align_corners=False).to(image.device)
     flow = resized_flow(flow, size).to(image.device) * factor
     dx, dy = flow[:, 0], flow[:, 1]
@@ -219,10 +220,3 @@ def _is_sane(matrix: np.ndarray, size: tuple[int, int]) -> bool:
         return False
     growth = np.linalg.det(matrix) / weight**3
     return bool((growth > 1 / _GROWTH).all() and (growth < _GROWTH).all())
-
-
-def _softened(mask: Tensor, sigma: float) -> Tensor:
-    if sigma <= 0:
-        return mask
-    blurred = cv2.GaussianBlur(mask[0, 0].numpy(), (0, 0), sigma, borderType=cv2.BORDER_REPLICATE)
-    return torch.from_numpy(blurred)[None, None]

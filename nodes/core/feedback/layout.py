@@ -1,4 +1,4 @@
-"""Between torch's planes and the interleaved pixels that OpenCV works on; nothing is copied that need not be."""
+"""Between torch's planes and the interleaved pixels of clips and of OpenCV; nothing is copied that need not be."""
 
 import numpy as np
 import torch
@@ -18,3 +18,9 @@ def from_pixels(pixels: np.ndarray, like: torch.Tensor) -> torch.Tensor:
     planes = torch.empty(1, 3, *pixels.shape[:2])
     cv2.split(pixels, list(planes[0].numpy()))
     return planes.to(like)
+
+
+def from_clip(picture: torch.Tensor) -> torch.Tensor:
+    """A clip's picture (H, W, C) as a core image (1, 3, H, W): one channel becomes three, alpha is left out."""
+    planes = picture.permute(2, 0, 1)[None]
+    return planes[:, :3] if planes.shape[1] >= 3 else planes[:, :1].expand(-1, 3, -1, -1)

@@ -14,18 +14,18 @@ import torch
 from torch.nn import functional
 
 from ..errors import FramedriftError
+from ..luma import luma
 from ..run.resume import clip_mark, digest
 from ..video.edit import fitted
 from ..video.frames import Frames
 from ..video.recent import Recent
+from .hybrid_mask import contrasted
 from .options import Option
 
 log = logging.getLogger("framedrift")
 
 SAME_SHAPE = 0.02
 """Shapes closer than this are one: sizes are rounded to what a model takes, 1920x1080 is 960x544 then."""
-LUMA = (0.299, 0.587, 0.114)
-"""Weights of red, green and blue in a clip's brightness (ITU-R BT.601), as Deforum's grey pictures have them."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -36,7 +36,7 @@ class Masks(Option):
         still: (1, 1, H, W), one mask for all frames; any size of the animation's shape.
         clip: or a mask for every frame: Frames, an IMAGE batch (B, H, W, C) or a VIDEO, whose brightness counts.
         invert_mask: 1 and 0 change places.
-        mask_brightness_adjust: what the mask is multiplied by, over 0; 1 leaves it.
+        mask_brightness_adjust: what the mask is multiplied by, 0 or more; 1 leaves it.
         mask_contrast_adjust: what its differences from its own mean are multiplied by, 0 or more; 1 leaves it.
         mask_blur: standard deviation of a Gaussian blur, in pixels of the animation; 0 is none.
         overlay_mask: whether the base picture (the init image, or the video's frame) is put back where the mask is 0.
@@ -125,8 +125,7 @@ class Masks(Option):
         if self.mask_brightness_adjust != 1:
             mask = (mask * self.mask_brightness_adjust).clamp(0, 1)
         if self.mask_contrast_adjust != 1:
-            mean = mask.mean()
-            mask = (mean + (mask - mean) * self.mask_contrast_adjust).clamp(0, 1)
+            mask = contrasted(mask, self.mask_contrast_adjust)
         if self.invert_mask:
             mask = 1 - mask
         return blurred(mask, self.mask_blur)
@@ -164,7 +163,7 @@ class Masks(Option):
             raise FramedriftError("masks: the mask clip is not at the animation's size yet.")
         if frame >= len(clip):
             raise FramedriftError(f"masks: the mask clip has {len(clip)} frames, there is none for frame {frame}.")
-        return luma(clip[frame])
+        return brightness(clip[frame])
 
 
 def masked_denoise(
@@ -188,11 +187,10 @@ def masked_denoise(
     return kept if keeps_holes else torch.where(holes > 0.5, denoise, kept)
 
 
-def luma(picture: torch.Tensor) -> torch.Tensor:
+def brightness(picture: torch.Tensor) -> torch.Tensor:
     """The brightness of a clip's picture (H, W, C) as (1, 1, H, W), 0..1. C is 1, 3, or 4: alpha does not count."""
-    if picture.shape[-1] < 3:
-        return picture[..., 0][None, None].clamp(0, 1)
-    return (picture[..., :3] @ picture.new_tensor(LUMA)).clamp(0, 1)[None, None]
+    planes = picture.permute(2, 0, 1)[None]
+    return (planes[:, :1] if planes.shape[1] < 3 else luma(planes)).clamp(0, 1)
 
 
 def blurred(mask: torch.Tensor, sigma: float) -> torch.Tensor:

@@ -9,6 +9,7 @@ import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
 from ..errors import FramedriftError
+from ..luma import luma
 
 Flow = Literal["none", "dis", "farneback"]
 FLOWS: tuple[Flow, ...] = get_args(Flow)
@@ -39,9 +40,7 @@ def flow_size(size: tuple[int, int]) -> tuple[int, int]:
 
 def grey(image: Tensor, size: tuple[int, int]) -> np.ndarray:
     """The picture (1, 3 or more, H, W), 0..1, in 256 levels of grey (Rec. 601) at a size (h, w): uint8."""
-    weights = image.new_tensor([0.299, 0.587, 0.114]).view(1, 3, 1, 1)
-    levels = (image[:, :3].float() * weights).sum(1, keepdim=True)
-    levels = F.interpolate(levels, size=size, mode="bilinear", align_corners=False, antialias=True)
+    levels = F.interpolate(luma(image.float()), size=size, mode="bilinear", align_corners=False, antialias=True)
     return (levels[0, 0].clamp(0, 1) * 255).round().byte().cpu().numpy()
 
 

@@ -14,8 +14,8 @@ from framedrift.nodes.core.feedback.hybrid_mask import (
     contrasted,
     difference_mask,
     equalized,
-    grey,
 )
+from framedrift.nodes.core.luma import luma
 
 
 def mask(*values):
@@ -32,7 +32,7 @@ def colours(*rgb):
 
 def test_lightness_is_rec_601():
     red_green_blue_white = colours([1.0, 0, 0], [0, 1, 0], [0, 0, 1], [1, 1, 1])
-    assert listed(grey(red_green_blue_white)) == [0.299, 0.587, 0.114, 1]
+    assert listed(luma(red_green_blue_white)) == [0.299, 0.587, 0.114, 1]
 
 
 def test_blend_mixes_both_lightnesses_by_the_videos_share():

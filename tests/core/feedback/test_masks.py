@@ -10,7 +10,7 @@ from PIL import Image, ImageEnhance, ImageFilter
 
 from framedrift.nodes.core.errors import FramedriftError
 from framedrift.nodes.core.feedback.denoise import denoise_map, keep_untouched, plan_diffusion
-from framedrift.nodes.core.feedback.masks import Masks, blurred, luma, masked_denoise
+from framedrift.nodes.core.feedback.masks import Masks, blurred, brightness, masked_denoise
 from framedrift.nodes.core.video.frames import BatchFrames
 
 SIZE = (24, 40)
@@ -116,8 +116,8 @@ def test_brightness_of_a_colour_is_bt_601_without_alpha():
     picture = torch.zeros(1, 4, 4)
     picture[0, 0, 0] = picture[0, 1, 1] = picture[0, 2, 2] = 1
     picture[0, 3, 3] = 1
-    torch.testing.assert_close(luma(picture)[0, 0, 0], torch.tensor([0.299, 0.587, 0.114, 0.0]))
-    torch.testing.assert_close(luma(ramp().permute(2, 3, 0, 1)[..., 0]), ramp())
+    torch.testing.assert_close(brightness(picture)[0, 0, 0], torch.tensor([0.299, 0.587, 0.114, 0.0]))
+    torch.testing.assert_close(brightness(ramp().permute(2, 3, 0, 1)[..., 0]), ramp())
 
 
 def test_the_base_is_put_back_where_the_mask_is_0():
