@@ -84,6 +84,8 @@ class Request:
             return {}
         try:
             said = json.loads(self.body)
+            # What Python reads and nothing else does, NaN and halves of a character, would lie in the run for good.
+            json.dumps(said, ensure_ascii=False, allow_nan=False).encode()
         except (ValueError, RecursionError) as error:
             raise RefusedError(HTTPStatus.BAD_REQUEST, f"The body is no JSON: {error}.") from error
         if not isinstance(said, dict):
@@ -121,8 +123,8 @@ def answer(method: str, path: str, query: Mapping[str, str], headers: Mapping[st
 
 
 def as_json(value: Any, status: int = HTTPStatus.OK) -> Answer:
-    """An answer in JSON."""
-    return Answer(int(status), "application/json", json.dumps(value, ensure_ascii=False).encode())
+    """An answer in JSON, in ASCII: headers and paths that are repeated in it may be no text."""
+    return Answer(int(status), "application/json", json.dumps(value).encode())
 
 
 def check_origin(headers: Mapping[str, str]) -> None:

@@ -297,7 +297,7 @@ def test_an_edit_that_cannot_be_read_is_refused_at_once(store, name, text, reaso
 # ---------------------------------------------------------------- refusing
 
 
-BAD_BODIES = [b"[]", b"3", b"{", b"\xff", b"[" * 100_000, b'"x"', b"null"]
+BAD_BODIES = [b"[]", b"3", b"{", b"\xff", b"[" * 100_000, b'"x"', b"null", b'{"crf": NaN}', b'{"a": "\\ud800"}']
 
 
 @pytest.mark.parametrize("body", BAD_BODIES, ids=lambda body: repr(body[:9]))
@@ -310,6 +310,12 @@ def test_only_json_changes_anything(flight, kind):
     headers = {} if kind is None else {"content-type": kind}
     for route in ("commands", "video"):
         assert "application/json" in said(post(f"runs/{flight}/{route}", {}, headers), 415)["error"]
+
+
+@pytest.mark.parametrize("header", ["Origin", "Sec-Fetch-Site", "Content-Type"])
+def test_headers_that_are_no_text_are_refused_in_json(flight, header):
+    given = post(f"runs/{flight}/commands", {"action": "pause"}, {header: "x/\udcff"})
+    said(given, 415 if header == "Content-Type" else 403)
 
 
 def test_a_charset_is_fine(flight):
