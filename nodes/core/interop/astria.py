@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 from .defaults import DEFAULTS
@@ -69,9 +70,7 @@ def import_astria(text: str, log: Log) -> ImportedAnimation:
     made = import_deforum({**mode, **values, "prompts": painted, "max_frames": end}, log, "astria", defaults, False)
     told = [entry for entry in made.report.entries if entry.key in values or entry.key in ("prompts", _NEGATIVE)]
     report = type(made.report)(made.report.title, tuple(told), made.report.notes)
-    return ImportedAnimation(
-        "astria", made.prompts, made.camera, made.settings, made.num_frames, made.fps, made.size, report, "hold"
-    )
+    return replace(made, report=report)
 
 
 def _known(setting: re.Match[str] | None) -> bool:

@@ -51,8 +51,7 @@ def import_deforum(
     prompts = prompts_of(reader.values, log)
     camera, blend = read_camera(reader)
     read_sampling(reader)
-    read_coherence(reader)
-    options = read_options(reader)
+    options = read_options(reader, read_coherence(reader))
     blend, overlap = read_own(reader, blend)
     effects.explain(reader.values, log)
     return ImportedAnimation(

@@ -9,6 +9,7 @@ from typing import Any
 from ..errors import FramedriftError
 from ..schedule import Schedule, as_schedule
 from .defaults import DEFAULTS
+from .links import said_where
 from .model import LEFT_OUT, NO_EFFECT, OTHER_PROGRAM, UNKNOWN, Log
 
 Values = Mapping[str, Any]
@@ -77,7 +78,7 @@ _NEVER = {
     "subseed_strength": "is not read from a settings file",
     "n_samples": "is not read from a settings file",
 }
-_CONTROLNET = re.compile(r"cn_([1-9])_(\w+)")
+_CONTROLNET = re.compile(r"cn_(\d{1,2})_\w+")
 
 
 def is_on(value: Any) -> bool:
@@ -104,117 +105,103 @@ def _value(key: str, values: Values) -> Any:
     return values.get(key, DEFAULTS.get(key))
 
 
-def _hybrid(values: Values) -> bool:
+def hybrid(values: Values) -> bool:
+    """Whether a video is composited into the animation, or moves it."""
     return is_on(_value("hybrid_composite", values)) or is_on(_value("hybrid_motion", values))
 
 
 def _video(values: Values) -> bool:
-    return _value("animation_mode", values) == "Video Input" or _hybrid(values)
+    return _value("animation_mode", values) == "Video Input" or hybrid(values)
 
 
 def _chained(node: str) -> str:
     return f"chain {node} into the sampler's options"
 
 
-_SAMPLING, _CHECKPOINT = _chained("Sampling Schedules"), _chained("Checkpoint Schedule")
-_NOISE, _REDONE, _COHERENCE = _chained("Noise"), _chained("Redo"), _chained("Coherence")
-_MASK = (_switch("use_mask"), f"masks are not imported: {_chained('Masks')}")
-_INIT = (_switch("use_init"), "load the picture with Load Image and link it to the sampler's init_image")
-_LOOPER = (_switch("use_looper"), "guided images are not imported: chain Guide Images into the sampler's options")
+_Gate = tuple[Callable[[Values], bool], str | None]
+_NOISE, _SAMPLING, _CHECKPOINT = _chained("Noise"), _chained("Sampling Schedules"), _chained("Checkpoint Schedule")
+_REDONE = _chained("Redo")
+_SHAKE = (_switch("shake_name"), "put Camera Shake between the camera and the sampler")
 _FLIP = (
     lambda values: is_on(_value("enable_perspective_flip", values)) and _value("animation_mode", values) == "3D",
     "a 3D camera has no perspective flip: turn it with rotation_3d_x and rotation_3d_y",
 )
-_HYBRID = (_hybrid, "hybrid video is not imported: chain Hybrid Video into the sampler's options")
-_SOURCE = (_video, "load it with Load Video Frames, and link it to the sampler's video_input")
-_MASK_VIDEO = (_switch("use_mask_video"), "the mask video is not imported: link it to Masks")
-_NOISE_MASK = (_switch("use_noise_mask"), "noise masks are not imported: chain Masks into the sampler's options")
-_FLOW = (_switch("optical_flow_cadence"), "set Cadence Blend's flow to dis or farneback")
-_REDO = (_switch("optical_flow_redo_generation"), _REDONE)
-_UNSHARP = (
-    lambda values: not is_constant(_value("amount_schedule", values), 0.0),
-    _COHERENCE,
-)
 
-#: key: (when it has an effect, what is said then).
-_GATED: dict[str, tuple[Callable[[Values], bool], str]] = {
-    **dict.fromkeys(
-        ("use_mask", "use_alpha_as_mask", "mask_file", "invert_mask", "mask_contrast_adjust", "mask_brightness_adjust",
-         "overlay_mask", "mask_overlay_blur", "fill", "full_res_mask", "full_res_mask_padding", "mask_schedule"),
-        _MASK,
+
+def _differs(key: str, nothing: float) -> Callable[[Values], bool]:
+    return lambda values: not is_constant(_value(key, values), nothing)
+
+
+def _is(key: str, wanted: str) -> Callable[[Values], bool]:
+    return lambda values: _value(key, values) == wanted
+
+
+def _gated(gate: Callable[[Values], bool], said: str | None, *keys: str) -> dict[str, _Gate]:
+    return dict.fromkeys(keys, (gate, said))
+
+
+#: key: (when it has an effect, what is said then; None is what `said_where` says).
+_GATED: dict[str, _Gate] = {
+    **_gated(
+        _switch("use_mask"), None, "use_mask", "use_alpha_as_mask", "mask_file", "invert_mask", "mask_contrast_adjust",
+        "mask_brightness_adjust", "overlay_mask", "mask_overlay_blur", "fill", "full_res_mask", "full_res_mask_padding",
+        "mask_schedule",
     ),
-    **dict.fromkeys(("use_init", "init_image", "init_image_box", "strength", "strength_0_no_init"), _INIT),
-    **dict.fromkeys(
-        ("use_looper", "init_images", "image_strength_schedule", "blendFactorMax", "blendFactorSlope",
-         "tweening_frames_schedule", "color_correction_factor"),
-        _LOOPER,
+    **_gated(
+        _switch("use_init"), None, "use_init", "init_image", "init_image_box", "strength", "strength_0_no_init"
     ),
-    **dict.fromkeys(
-        ("enable_perspective_flip", "perspective_flip_theta", "perspective_flip_phi", "perspective_flip_gamma",
-         "perspective_flip_fv"),
-        _FLIP,
+    **_gated(
+        _switch("use_looper"), None, "use_looper", "init_images", "image_strength_schedule", "blendFactorMax",
+        "blendFactorSlope", "tweening_frames_schedule", "color_correction_factor",
     ),
-    **dict.fromkeys(("video_init_path", "extract_nth_frame", "extract_from_frame", "extract_to_frame"), _SOURCE),
-    **dict.fromkeys(("use_mask_video", "video_mask_path"), _MASK_VIDEO),
-    **dict.fromkeys(("use_noise_mask", "noise_mask_schedule"), _NOISE_MASK),
-    **dict.fromkeys(("optical_flow_cadence", "cadence_flow_factor_schedule"), _FLOW),
-    **dict.fromkeys(("optical_flow_redo_generation", "redo_flow_factor_schedule"), _REDO),
-    **dict.fromkeys(("amount_schedule", "kernel_schedule", "sigma_schedule", "threshold_schedule"), _UNSHARP),
-    **dict.fromkeys(
-        ("prompt_weighting", "normalize_prompt_weights", "log_weighted_subprompts"),
-        (_switch("prompt_weighting"), "prompts are weighted by brackets here, as in (cat:1.2)"),
-    ),
-    **dict.fromkeys(
-        ("interpolate_key_frames", "interpolate_x_frames"),
-        (lambda values: _value("animation_mode", values) == "Interpolation", "prompts blend from key to key"),
-    ),
+    **_gated(*_FLIP, "enable_perspective_flip", "perspective_flip_theta", "perspective_flip_phi",
+             "perspective_flip_gamma", "perspective_flip_fv"),
+    **_gated(_video, None, "video_init_path", "extract_nth_frame", "extract_from_frame", "extract_to_frame"),
+    **_gated(_switch("use_mask_video"), None, "use_mask_video", "video_mask_path"),
+    **_gated(_switch("use_noise_mask"), None, "use_noise_mask", "noise_mask_schedule"),
+    "optical_flow_cadence": (_switch("optical_flow_cadence"), "set Cadence Blend's flow to dis or farneback"),
+    "cadence_flow_factor_schedule": (_switch("optical_flow_cadence"), "Cadence Blend's flow has no factor"),
+    **_gated(_switch("optical_flow_redo_generation"), _REDONE, "optical_flow_redo_generation",
+             "redo_flow_factor_schedule"),
+    **_gated(_differs("amount_schedule", 0.0), None, "amount_schedule", "kernel_schedule", "sigma_schedule",
+             "threshold_schedule"),
+    **_gated(_switch("prompt_weighting"), "prompts are weighted by brackets here, as in (cat:1.2)",
+             "prompt_weighting", "normalize_prompt_weights", "log_weighted_subprompts"),
+    **_gated(_is("animation_mode", "Interpolation"), "prompts blend from key to key", "interpolate_key_frames",
+             "interpolate_x_frames"),
     "ddim_eta": (_switch("ddim_eta"), _SAMPLING),
     "tiling": (_switch("tiling"), "the sampler makes no seamless tiles"),
-    "color_force_grayscale": (_switch("color_force_grayscale"), _COHERENCE),
-    "color_coherence_image_path": (
-        lambda values: _value("color_coherence", values) == "Image", "link it to Coherence's reference_image",
-    ),
-    "color_coherence_video_every_N_frames": (
-        lambda values: _value("color_coherence", values) == "Video Input",
-        "link the video to Coherence's reference_video",
-    ),
+    "color_force_grayscale": (_switch("color_force_grayscale"), None),
+    "color_coherence_image_path": (_is("color_coherence", "Image"), None),
+    "color_coherence_video_every_N_frames": (_is("color_coherence", "Video Input"), None),
     "reroll_blank_frames": (lambda values: _value("reroll_blank_frames", values) != "ignore", _REDONE),
-    "reroll_patience": (lambda values: _value("reroll_blank_frames", values) == "reroll", _REDONE),
+    "reroll_patience": (_is("reroll_blank_frames", "reroll"), _REDONE),
     "diffusion_redo": (_switch("diffusion_redo"), _REDONE),
-    "contrast_schedule": (
-        lambda values: not is_constant(_value("contrast_schedule", values), 1.0),
-        _COHERENCE,
-    ),
-    "enable_noise_multiplier_scheduling": (
-        _switch("enable_noise_multiplier_scheduling"), _NOISE,
-    ),
-    "noise_multiplier_schedule": (
-        _switch("enable_noise_multiplier_scheduling"), _NOISE,
-    ),
-    "enable_checkpoint_scheduling": (_switch("enable_checkpoint_scheduling"), _CHECKPOINT),
-    "checkpoint_schedule": (_switch("enable_checkpoint_scheduling"), _CHECKPOINT),
-    "enable_clipskip_scheduling": (_switch("enable_clipskip_scheduling"), _SAMPLING),
-    "clipskip_schedule": (_switch("enable_clipskip_scheduling"), _SAMPLING),
-    "enable_ddim_eta_scheduling": (_switch("enable_ddim_eta_scheduling"), _SAMPLING),
-    "ddim_eta_schedule": (_switch("enable_ddim_eta_scheduling"), _SAMPLING),
-    "enable_ancestral_eta_scheduling": (_switch("enable_ancestral_eta_scheduling"), _SAMPLING),
-    "ancestral_eta_schedule": (_switch("enable_ancestral_eta_scheduling"), _SAMPLING),
-    "enable_scheduler_scheduling": (_switch("enable_scheduler_scheduling"), _SAMPLING),
-    "scheduler_schedule": (_switch("enable_scheduler_scheduling"), _SAMPLING),
+    "contrast_schedule": (_differs("contrast_schedule", 1.0), None),
+    **_gated(_switch("enable_noise_multiplier_scheduling"), _NOISE, "enable_noise_multiplier_scheduling",
+             "noise_multiplier_schedule"),
+    **_gated(_switch("enable_checkpoint_scheduling"), _CHECKPOINT, "enable_checkpoint_scheduling",
+             "checkpoint_schedule"),
+    **{
+        key: (_switch(f"enable_{name}_scheduling"), _SAMPLING)
+        for name in ("sampler", "scheduler", "clipskip", "ddim_eta", "ancestral_eta")
+        for key in (f"enable_{name}_scheduling", f"{name}_schedule")
+    },
     "distilled_cfg_scale_schedule": (lambda values: True, _SAMPLING),
     "keyframe_distribution": (_switch("keyframe_distribution"), "set the sampler's align_to_keyframes"),
     "keyframe_strength_schedule": (
         _switch("keyframe_distribution"), "one strength schedule serves all diffused frames here",
     ),
-    "shake_name": (_switch("shake_name"), "put Camera Shake between the camera and the sampler"),
-    "shake_intensity": (_switch("shake_name"), "put Camera Shake between the camera and the sampler"),
-    "shake_speed": (_switch("shake_name"), "put Camera Shake between the camera and the sampler"),
+    **_gated(*_SHAKE, "shake_name", "shake_intensity", "shake_speed"),
 }  # fmt: skip
+
+
+_HYBRID = _chained("Hybrid Video")
 
 
 def explain(values: Values, log: Log) -> None:
     """An entry for every key that has none yet."""
-    for key, value in values.items():
+    for key in values:
         if key in log.entries:
             continue
         prefix = next((text for begin, text in _OTHER_PREFIXES.items() if key.startswith(begin)), None)
@@ -222,21 +209,19 @@ def explain(values: Values, log: Log) -> None:
             log.add(key, OTHER_PROGRAM, f"{_OTHERS.get(key) or prefix}.")
         elif key in _NEVER:
             log.add(key, NO_EFFECT, f"{_NEVER[key]}.")
-        elif (gate := _gate(key, value)) is not None:
+        elif (gate := _gate(key)) is not None:
             works, sentence = gate
             if works(values):
-                log.add(key, LEFT_OUT, f"{sentence}.")
+                log.add(key, LEFT_OUT, f"{sentence or said_where(key, values) or _HYBRID}.")
             else:
                 log.add(key, NO_EFFECT, "it is switched off in this file.")
         else:
             log.add(key, UNKNOWN, "no version of Deforum that this importer knows has it.")
 
 
-def _gate(key: str, value: Any) -> tuple[Callable[[Values], bool], str] | None:
+def _gate(key: str) -> _Gate | None:
     if key.startswith("hybrid_"):
-        return _HYBRID
+        return hybrid, None
     if net := _CONTROLNET.fullmatch(key):
-        number = net[2] in ("weight", "guidance_start", "guidance_end") and isinstance(value, int | float)
-        old = f" (an older file's number, which stands for 0:({value}))" if number else ""
-        return _switch(f"cn_{net[1]}_enabled"), f"ControlNets are not imported: chain Control{old}"
+        return _switch(f"cn_{net[1]}_enabled"), None
     return _GATED.get(key)

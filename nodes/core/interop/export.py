@@ -15,9 +15,9 @@ from ..schedule.keys import Timing
 from ..schedule.prompts import Additions, split_negative
 from . import names
 from .defaults import DEFAULTS
+from .export_options import write_options
 from .model import SamplerSettings, schedule_from_values
 from .motion import CAMERA_2D, CAMERA_3D, FLIP
-from .options import write_options
 from .sampling import LAB, OWN_KEY
 
 _PADDINGS = {"replicate": "border", "reflect": "reflection", "zeros": "zeros"}

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from ..schedule import StringSchedule, parse_string_schedule
+
 _SAMPLERS = {
     "Euler a": "euler_ancestral",
     "Euler": "euler",
@@ -22,7 +26,8 @@ _SAMPLERS = {
     "LCM": "lcm",
     "DDPM": "ddpm",
 }
-_NEAREST = {"PLMS": ("ipndm", "normal"), "Restart": ("heun", "karras")}
+_PLAIN = {label.lower(): name for label, name in _SAMPLERS.items()}
+_NEAREST = {"plms": ("ipndm", "normal"), "restart": ("heun", "karras")}
 _NOTEBOOK = {
     "klms": "lms",
     "dpm2": "dpm_2",
@@ -30,8 +35,18 @@ _NOTEBOOK = {
     "plms": "ipndm",
     "dpmpp_2s_a": "dpmpp_2s_ancestral",
 }
+#: What the WebUI takes where its scheduler is Automatic; Normal for the others.
+_AUTOMATIC = {
+    "dpm_2": "karras",
+    "dpm_2_ancestral": "karras",
+    "dpmpp_2s_ancestral": "karras",
+    "dpmpp_2m": "karras",
+    "dpmpp_sde": "karras",
+    "dpmpp_2m_sde": "exponential",
+    "dpmpp_2m_sde_heun": "exponential",
+    "dpmpp_3m_sde": "exponential",
+}
 _SCHEDULERS = {
-    "automatic": "normal",
     "normal": "normal",
     "uniform": "normal",
     "karras": "karras",
@@ -58,24 +73,29 @@ NUMBERED = ("Euler a", "Euler", "LMS", "Heun", "DPM2", "DPM2 a", "DPM++ 2S a", "
 def sampler_of(label: str) -> tuple[str, str | None, bool] | None:
     """(ComfyUI's sampler, its scheduler or None where the name says none, whether they are the same thing).
 
-    None where the name is not known.
+    The WebUI's names count in any case, as in its sampler_schedule. None where the name is not known.
     """
-    if label in _NEAREST:
-        return *_NEAREST[label], False
     if label in _NOTEBOOK or label in _LABELS:
         return _NOTEBOOK.get(label, label), None, True
-    base, scheduler = label, None
-    for suffix in ("Karras", "Exponential"):
-        if label.endswith(f" {suffix}"):
-            base, scheduler = label[: -len(suffix) - 1], suffix.lower()
-    if base not in _SAMPLERS:
+    base, scheduler = label.strip().lower(), None
+    if base in _NEAREST:
+        return *_NEAREST[base], False
+    for suffix in ("karras", "exponential"):
+        if base.endswith(f" {suffix}"):
+            base, scheduler = base[: -len(suffix) - 1], suffix
+    if base not in _PLAIN:
         return None
-    return _SAMPLERS[base], scheduler or ("ddim_uniform" if base == "DDIM" else None), True
+    return _PLAIN[base], scheduler or ("ddim_uniform" if base == "ddim" else None), True
 
 
-def scheduler_of(label: str) -> tuple[str, bool] | None:
-    """(ComfyUI's scheduler, whether it is the same thing); None where the name is not known."""
+def scheduler_of(label: str, sampler: str = "") -> tuple[str, bool] | None:
+    """(ComfyUI's scheduler, whether it is the same thing); None where the name is not known.
+
+    `sampler`, by ComfyUI's name, decides what Automatic is.
+    """
     plain = label.strip().lower().replace("_", " ")
+    if plain == "automatic":
+        return _AUTOMATIC.get(sampler, "normal"), True
     if plain in _NEAREST_SCHEDULERS:
         return _NEAREST_SCHEDULERS[plain], False
     if label in _SCHEDULER_LABELS:
@@ -91,3 +111,9 @@ def sampler_label(name: str) -> str:
 def scheduler_label(name: str) -> str:
     """The WebUI's name of one of ComfyUI's schedulers; its own where the WebUI has none."""
     return _SCHEDULER_LABELS.get(name, name)
+
+
+def renamed(schedule: StringSchedule, known: Mapping[str, str], called: str = "") -> StringSchedule:
+    """The schedule with another name in the place of each of its names; `called` is its own name then."""
+    keys = ((time.text if time.text.isdigit() else f'"{time.text}"', known[name]) for time, _, name in schedule.keys)
+    return parse_string_schedule(", ".join(f'{key}: ("{name}")' for key, name in keys), called or schedule.name)

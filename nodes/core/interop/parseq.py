@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -40,9 +41,22 @@ _FIELDS = {
     "seed": "seed_schedule",
     "subseed": "subseed_schedule",
     "subseed_strength": "subseed_strength_schedule",
+    "transform_center_x": "transform_center_x",
+    "transform_center_y": "transform_center_y",
+    "contrast": "contrast_schedule",
+    "antiblur_kernel": "kernel_schedule",
+    "antiblur_sigma": "sigma_schedule",
+    "antiblur_amount": "amount_schedule",
+    "antiblur_threshold": "threshold_schedule",
+}
+_COHERENCE = ("contrast", "antiblur_")
+#: How fields begin whose node takes a picture or a clip, which a manifest does not have.
+_PICTURES = {
+    "hybrid_": "chain Hybrid Video, whose schedule of this name takes such values",
+    "cn_": "chain Control, whose weight, guidance_start and guidance_end take such values",
+    "guided": "chain Guide Images, whose schedule of this name takes such values",
 }
 _ELSEWHERE = {
-    "contrast": (LEFT_OUT, "the contrast is not changed before a frame is diffused here."),
     "near": (NO_EFFECT, "near has no effect on Deforum's warp."),
     "far": (NO_EFFECT, "far has no effect on Deforum's warp."),
 }
@@ -86,9 +100,7 @@ def import_parseq(manifest: Mapping[str, Any], log: Log) -> ImportedAnimation:
     quiet = Log(log.title)
     made = import_deforum(values, quiet, "parseq", _STILL, complete=False)
     log.notes += [note for note in quiet.notes if note not in log.notes]
-    return ImportedAnimation(
-        "parseq", made.prompts, made.camera, made.settings, made.num_frames, made.fps, made.size, log.report(), "hold"
-    )
+    return replace(made, report=log.report())
 
 
 def overlaid(values: Mapping[str, Any], manifest: Mapping[str, Any], log: Log) -> dict[str, Any]:
@@ -239,14 +251,19 @@ def _explain_fields(table: _Table, mode: str, log: Log) -> None:
             has = f"{field}_delta" in table.fields
             text = "its delta is what moves the camera."
             log.add(field, NO_EFFECT, text) if has else _explain_motion(field, base, mode, True, log)
+        elif field.startswith("transform_center_") and mode == "3D":
+            log.add(field, NO_EFFECT, "the motion is 3D.")
         elif field in _FIELDS:
-            log.add(field, MAPPED, f"{_FIELDS[field]}.")
+            node = "Coherence's " if field.startswith(_COHERENCE) else ""
+            log.add(field, MAPPED, f"{node}{_FIELDS[field]}.")
         elif base in _ELSEWHERE:
             log.add(field, *_ELSEWHERE[base])
         elif base in _FLIP and mode == "2D":
             log.add(field, MAPPED, "the 2D camera's perspective flip, which is on where it turns at all.")
-        elif base in _FLIP or base.startswith(("antiblur_", "cn_", "hybrid_", "guided_", "blend_", "loop_")):
-            log.add(field, LEFT_OUT, "nothing here takes it.")
+        elif base in _FLIP:
+            log.add(field, LEFT_OUT, "a 3D camera has no perspective flip.")
+        elif base == field and (said := next((text for name, text in _PICTURES.items() if field.startswith(name)), "")):
+            log.add(field, LEFT_OUT, f"{said}.")
         elif base != field or field.startswith("prompt_weight_"):
             log.add(field, NO_EFFECT, "the prompts hold it already." if base == field else "another form of its field.")
         else:

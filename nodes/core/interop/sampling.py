@@ -93,10 +93,10 @@ def read_sampler(reader: Reader) -> None:
         reader.say("sampler", MAPPED if same else APPROXIMATED, text)
     if "scheduler" not in reader.values:
         return
-    named = names.scheduler_of(str(reader.values["scheduler"]))
+    named = names.scheduler_of(str(reader.values["scheduler"]), reader.settings.get("sampler_name", ""))
     if named is None:
         reader.say("scheduler", LEFT_OUT, f"{shown(reader.values['scheduler'])!r} is no scheduler known here.")
-    elif scheduler is not None and named[0] == "normal":
+    elif scheduler is not None and str(reader.values["scheduler"]).strip().lower() in ("automatic", "normal"):
         reader.say("scheduler", NO_EFFECT, f"the sampler's name says {scheduler}.")
     else:
         reader.settings["scheduler"] = named[0]
@@ -129,8 +129,11 @@ def read_seeds(reader: Reader) -> None:
         reader.say(key, NO_EFFECT, "enable_subseed_scheduling is off.")
 
 
-def read_coherence(reader: Reader) -> None:
-    """Colour matching; a missing legacy_colormatch means true."""
+def read_coherence(reader: Reader) -> str | None:
+    """How colours are matched to frame 0: "none", "lab", "hsv" or "rgb"; None where they are matched to a picture.
+
+    A missing legacy_colormatch means true.
+    """
     value = reader.get("color_coherence")
     kind = value.removeprefix("Match Frame 0 ") if isinstance(value, str) else value
     if kind not in ("None", "LAB", "HSV", "RGB", "Video Input", "Image", None, False):
@@ -138,6 +141,10 @@ def read_coherence(reader: Reader) -> None:
             f"it is {told(value)}, and must be one of: None, HSV, LAB, RGB, Video Input, Image.",
             "color_coherence",
         )
+    if kind == "Video Input" and not effects.hybrid(reader.values):
+        # Without hybrid video there are no frames of it, and the first frame stands in.
+        kind = "LAB"
+        reader.say("color_coherence", APPROXIMATED, "no hybrid video is on: LAB to frame 0, as in the original then.")
     matched = kind in ("LAB", "HSV", "RGB")
     if reader.wanted("color_coherence"):
         reader.settings["color_coherence"] = LAB if kind == "LAB" else "none"
@@ -146,18 +153,24 @@ def read_coherence(reader: Reader) -> None:
     elif matched:
         reader.say("color_coherence", MAPPED, f"Coherence matches {kind} to frame 0.")
     else:
-        link = "reference_image" if kind == "Image" else "reference_video"
-        reader.say("color_coherence", LEFT_OUT, f"link the {kind.lower()} to Coherence's {link}.")
+        link, reference = ("reference_image", "image") if kind == "Image" else ("reference_video", "video")
+        text = f"chain Coherence with LAB and the reference {reference}, and link the {reference} to {link}."
+        reader.say("color_coherence", LEFT_OUT, text)
+    match = str(kind).lower() if matched else None if kind in ("Image", "Video Input") else "none"
     if not reader.complete:
-        return
+        return match
     legacy = effects.is_on(reader.values.get("legacy_colormatch", True))
     missing = "it is missing from this file, which means true, as in the original: " if legacy else ""
     missing = missing if "legacy_colormatch" not in reader.values else ""
-    if legacy and matched:
-        reader.log.add("legacy_colormatch", APPROXIMATED, f"{missing}colours are matched once, before the noise, here.")
+    if match == "none":
+        reader.log.add("legacy_colormatch", NO_EFFECT, f"{missing}color_coherence matches nothing.")
+    elif legacy:
+        text = "colours are matched before the noise only; here they are matched once more after diffusion."
+        reader.log.add("legacy_colormatch", APPROXIMATED, f"{missing}{text}")
     else:
-        text = "colours are matched before the noise, as here." if matched else "color_coherence matches nothing."
-        reader.log.add("legacy_colormatch", MAPPED if matched else NO_EFFECT, f"{missing}{text}")
+        text = "colours are matched before the noise and after diffusion, as here."
+        reader.log.add("legacy_colormatch", MAPPED, text)
+    return match
 
 
 def read_own(reader: Reader, blend: str) -> tuple[str, int]:

@@ -241,7 +241,8 @@ def test_option_keys_that_cannot_be(change, words):
 def test_an_unknown_name_in_a_sampler_schedule_leaves_the_samplers_own():
     found = imported(enable_sampler_scheduling=True, sampler_schedule='0: ("Euler a"), 9: ("Magic")')
     assert found.options.only(SamplingSchedules) is None
-    assert "'Magic' is no sampler" in found.report["sampler_schedule"].sentence
+    assert "'Magic', at key 9, is no sampler" in found.report["sampler_schedule"].sentence
+    assert "unknown" not in {entry.status for entry in found.report.values()}
 
 
 def test_a_strength_beyond_its_range_is_limited_as_there():
