@@ -110,13 +110,13 @@ class Coherence(Option):
 class ColorKeeper:
     """Keeps the colours of one animation; what it has learned travels in the run's state.
 
-    For every frame ``prepared`` is called before it is diffused, ``finished`` after it, and ``learn`` with the picture
-    that is kept; ``forget`` before a cut. Of ``coherence`` None changes nothing.
+    For every frame ``prepared`` is called before it is diffused, ``finished`` after it, ``greyed`` last of all, and
+    ``learn`` with the picture that is kept; ``forget`` before a cut.
     """
 
-    def __init__(self, coherence: Coherence | None) -> None:
+    def __init__(self, coherence: Coherence) -> None:
         """Takes the (fitted) option."""
-        self.coherence = coherence or Coherence()
+        self.coherence = coherence
         self._reference: torch.Tensor | None = None
         self._anchor: torch.Tensor | None = None
         self._frame = 0
@@ -124,9 +124,7 @@ class ColorKeeper:
 
     def prepared(self, image: torch.Tensor, holes: torch.Tensor | None, plan: FramePlan) -> torch.Tensor:
         """The moved frame before it is diffused: matched, grey, contrast, sharpened. Holes count in no distribution."""
-        image = self._matched(image, holes, plan)
-        if self.coherence.grayscale:
-            image = grayscale(image)
+        image = self.greyed(self._matched(image, holes, plan))
         values = plan.values
         image = contrast(image, values.get("contrast_schedule", 1.0))
         return unsharp(
@@ -138,7 +136,7 @@ class ColorKeeper:
         )
 
     def finished(self, image: torch.Tensor, plan: FramePlan) -> torch.Tensor:
-        """The diffused frame: matched or pulled to the anchor, and grey after all else.
+        """The diffused frame: matched or pulled to the anchor, and grey.
 
         The anchor pulls here and not before: most of what is changed before, the diffusion takes back. Over 300 frames
         at strength 0.6 on the demo model the contrast's distance from frame 0's is 7.9 % (root mean square) without an
@@ -147,6 +145,10 @@ class ColorKeeper:
         image = self._matched(image, None, plan)
         if self.coherence.reference == ANCHOR and self._anchor is not None:
             image = pulled(image, self._moved_anchor(self._anchor, plan))
+        return self.greyed(image)
+
+    def greyed(self, image: torch.Tensor) -> torch.Tensor:
+        """The picture in grey where every frame is to be grey, and else the same."""
         return grayscale(image) if self.coherence.grayscale else image
 
     def learn(self, image: torch.Tensor, frame: int) -> None:

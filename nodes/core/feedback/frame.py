@@ -12,18 +12,21 @@ from ..camera import Track
 from ..depth.align import DepthTracker
 from ..depth.estimate import DepthModel
 from ..depth.moved import uses_depth
+from ..errors import FramedriftError
 from ..video.frames import Frames
+from ..video.recent import Recent
 from ..warp import Warped, WarpSettings, warp
 from ..warp.types import unmoved
 from .coherence import Coherence, ColorKeeper
 from .course import Course
 from .denoise import Diffusion, denoise_map, keep_untouched, plan_diffusion
 from .hybrid import Hybrid
+from .layout import from_clip
 from .masks import Masks, masked_denoise
 from .noise import Noise, add_noise
 from .options import Options
 from .plan import FramePlan
-from .redo import Made, Redo, made, prepared_again
+from .redo import Made, Redo, is_finite, made, prepared_again
 
 
 class Diffuser(Protocol):
@@ -35,7 +38,8 @@ class Diffuser(Protocol):
     def diffuse(self, image: Tensor | None, plan: FramePlan, diffusion: Diffusion, previous: Tensor | None) -> Tensor:
         """(1, 3, H, W) or None for text to image, to (1, 3, H, W), float32 on the CPU, 0..1.
 
-        `previous` is the frame before as the camera has moved it, without noise, for what looks at it; None at a cut.
+        `previous` is the frame before as it goes into this one, moved and with its colours matched but without noise,
+        for what looks at it; None at the first frame and at a cut.
         """
         ...
 
@@ -76,7 +80,7 @@ class Scene:
 
 
 class FramePainter:
-    """Paints frame after frame; all that it remembers from one to the next are the colours' references."""
+    """Paints frame after frame; all that the next one needs of it are the colours' references."""
 
     def __init__(self, scene: Scene, settings: LoopSettings, diffuser: Diffuser) -> None:
         """Takes what the animation is painted from, and the host's side."""
@@ -85,6 +89,8 @@ class FramePainter:
         self.hybrid, self.noise = options.only(Hybrid), options.only(Noise)
         self.masks, self.redo = options.only(Masks), options.only(Redo)
         self.colors = ColorKeeper(options.only(Coherence) or Coherence(match=settings.color_coherence))
+        # What a frame starts from may be its overlay's base, too.
+        self._video = Recent(scene.video, keep=1) if scene.video is not None else None
         self._guides_depths: dict[int, Tensor] = {}
 
     def first_picture(self) -> Tensor | None:
@@ -108,24 +114,26 @@ class FramePainter:
             StopRun: it is blank, and the options say to stop.
             FramedriftError: it has pixels that are no numbers, or an option asks for what is not there.
         """
-        start = None if plan.is_cut else self._start(plan, source, image, disparity)
+        start, base = None if plan.is_cut else self._start(plan, source, image, disparity), self._base(plan.frame)
         if start is None:
             # A cut has no past: its colours start anew.
             self.colors.forget()
             nothing = Diffusion.from_nothing(plan.steps)
             done = made(None, plan, self.redo, lambda _, how: self.diffuser.diffuse(None, how, nothing, None))
-            return replace(done, image=self.colors.finished(done.image, plan))
-        done, diffused = self._painted(start, plan)
+            changed = True
+        else:
+            done, changed = self._painted(start, plan, source, base is not None)
         picture = done.image
         if self.hybrid is not None and self.hybrid.composite == "after generation":
             picture = self.hybrid.composed(picture, plan, self._disparity())
-        if diffused:
+        # Where neither diffusion nor video changed anything the picture has its colours already.
+        if changed or picture is not done.image:
             picture = self.colors.finished(picture, plan)
-        if self.scene.course is not None:
+        if self.scene.course is not None and start is not None:
             picture = self.scene.course.finished(picture, plan, source)
         if self.masks is not None:
-            picture = self.masks.overlaid(self._base(plan.frame), picture, plan.frame)
-        return replace(done, image=picture)
+            picture = self.masks.overlaid(base, picture, plan.frame)
+        return replace(done, image=self.colors.greyed(picture))
 
     def _start(
         self, plan: FramePlan, source: int | None, image: Tensor | None, disparity: Tensor | None
@@ -134,15 +142,20 @@ class FramePainter:
         start = self._moved(plan, source, image, disparity)
         if self.hybrid is not None and start is not None:
             start = self._with_hybrid(self.hybrid, start, source, plan)
-        if self.scene.video is not None:
-            picture = self.scene.video[plan.frame].permute(2, 0, 1)[None, :3]
-            start = with_video(start, picture, self.settings.video_mix)
+        if self._video is not None:
+            start = with_video(start, from_clip(self._video[plan.frame]), self.settings.video_mix)
         course = self.scene.course
-        if course is None or start is None:
-            return start
-        if plan.frame in course.frames:
-            return unmoved(course.blended(start.image, plan))
-        return replace(start, image=course.blended(start.image, plan, self._seen, source))
+        if course is not None and start is not None:
+            if plan.frame in course.frames:
+                start = unmoved(course.blended(start.image, plan))
+            else:
+                start = replace(start, image=course.blended(start.image, plan, self._seen, source))
+        if start is not None and not is_finite(start.image):
+            raise FramedriftError(
+                f"Frame {plan.frame} is to start from a picture with pixels that are no numbers (NaN). They come from "
+                "what is linked: look at the init image, the guide images and the clips."
+            )
+        return start
 
     def _moved(
         self, plan: FramePlan, source: int | None, image: Tensor | None, disparity: Tensor | None
@@ -163,22 +176,22 @@ class FramePainter:
             image = hybrid.composed(image, plan, self._disparity())
         return replace(start, image=image, holes=holes)
 
-    def _painted(self, start: Warped, plan: FramePlan) -> tuple[Made, bool]:
-        """The picture painted over, and whether anything of it was diffused: what was not has its colours already."""
+    def _painted(self, start: Warped, plan: FramePlan, source: int | None, overlaid: bool) -> tuple[Made, bool]:
+        """The picture painted over, and whether any of it was diffused. overlaid: whether the mask's base covers it."""
         frame, size = plan.frame, (start.image.shape[-2], start.image.shape[-1])
         prepared = self.colors.prepared(start.image, start.holes, plan)
         wanted = denoise_map(start.holes, start.magnification, plan.denoise, self.settings.hole_denoise)
         if self.masks is not None:
-            covered = self.masks.overlay_mask and self._base(frame) is not None
-            wanted = masked_denoise(wanted, self.masks.at(frame, size), start.holes, covered)
+            wanted = masked_denoise(wanted, self.masks.at(frame, size), start.holes, overlaid)
         diffusion = plan_diffusion(wanted, plan.steps, self.diffuser.cell, self.settings.full_steps)
         if diffusion is None:
             return Made(prepared, plan), False
         noise_mask = self.masks.noise_at(frame, size) if self.masks is not None else None
         image = add_noise(prepared, plan.noise, plan.seed, frame, self.noise, noise_mask)
+        previous = prepared if source is not None else None
 
         def make(picture: Tensor | None, how: FramePlan) -> Tensor:
-            found = self.diffuser.diffuse(picture, how, diffusion, start.image)
+            found = self.diffuser.diffuse(picture, how, diffusion, previous)
             # Without the noise, which would pile up where no step takes it away.
             return keep_untouched(prepared, found, diffusion.mask)
 
@@ -187,10 +200,10 @@ class FramePainter:
         return made(image, plan, self.redo, make), True
 
     def _base(self, frame: int) -> Tensor | None:
-        """What an overlay puts back where the mask keeps it."""
-        if self.scene.video is not None:
-            return self.scene.video[frame].permute(2, 0, 1)[None, :3]
-        return self.first_picture()
+        """What an overlay puts back where the mask keeps it; None where there is no overlay, or nothing to put back."""
+        if self.masks is None or not self.masks.overlay_mask:
+            return None
+        return from_clip(self._video[frame]) if self._video is not None else self.first_picture()
 
     def _disparity(self):
         """From a picture to its disparity, (1, 1, H, W), 0..1; None where no model is there to tell."""
@@ -210,7 +223,7 @@ class FramePainter:
         return warp(picture, self.scene.track, source, target, self._guides_depths.get(source), self.settings.warp)
 
 
-def with_video(start: Warped | None, picture: torch.Tensor, mix: float) -> Warped:
+def with_video(start: Warped | None, picture: Tensor, mix: float) -> Warped:
     """What is left of the frame before, mixed with a picture (1, 3, H, W); where there are holes, the picture alone."""
     if start is None or mix >= 1:
         return unmoved(picture)

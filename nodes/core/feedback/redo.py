@@ -193,12 +193,13 @@ def _spans(image: Tensor) -> list[float]:
     return [float(high - low) for low, high in ends]
 
 
-def _is_finite(image: Tensor) -> bool:
+def is_finite(image: Tensor) -> bool:
+    """Whether all of a picture (1, 3, H, W) are numbers."""
     return all(math.isfinite(span) for span in _spans(image))
 
 
 def _problem(found: Tensor, start: Tensor | None) -> str | None:
-    if not _is_finite(found):
+    if not is_finite(found):
         return _NAN
     return "blank" if is_blank(found) and (start is None or not _is_plain(start)) else None
 
@@ -208,7 +209,7 @@ def _is_plain(image: Tensor) -> bool:
 
 
 def _as_it_is(found: Tensor, start: Tensor | None, plan: FramePlan, redo: Redo | None) -> Made:
-    if _is_finite(found):
+    if is_finite(found):
         return Made(found, plan)
     if redo is None or start is None:
         raise FramedriftError(f"Frame {plan.frame} came back {_NAN}. {_ADVICE}")
@@ -218,7 +219,7 @@ def _as_it_is(found: Tensor, start: Tensor | None, plan: FramePlan, redo: Redo |
 
 
 def _usable(found: Tensor, plan: FramePlan) -> bool:
-    if _is_finite(found) and not is_blank(found):
+    if is_finite(found) and not is_blank(found):
         return True
     log.warning("Frame %d: a picture of its redo came back blank or with NaN, and is left out.", plan.frame)
     return False

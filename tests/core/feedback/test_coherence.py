@@ -109,7 +109,7 @@ def mean(image: torch.Tensor) -> float:
 
 
 def test_without_any_option_nothing_changes():
-    keeper, image = ColorKeeper(None), picture(9)
+    keeper, image = ColorKeeper(Coherence()), picture(9)
     assert keeper.prepared(image, None, plan(1)) is image
     assert keeper.finished(image, plan(1)) is image
     keeper.learn(image, 1)
