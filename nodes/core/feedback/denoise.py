@@ -11,7 +11,7 @@ from .plan import sampler_steps
 MAGNIFIED_DENOISE = 0.6
 """Denoise of a place that is magnified by four in area or more."""
 NOTICEABLE = 0.05
-"""A magnification that asks for less than this is left to the frame's own denoise."""
+"""What a magnification, or a doubtful hole, asks for below this is left to the frame's own denoise."""
 NOTHING = 1e-6
 """A denoise below this is none: rounding of ``1 - strength``."""
 
@@ -22,7 +22,7 @@ def denoise_map(
     """Denoise of every pixel: ``hole_denoise`` in holes, up to 0.6 where magnified, ``denoise`` elsewhere or if more.
 
     Args:
-        holes: (1, 1, H, W), 1 where the camera uncovered a pixel.
+        holes: (1, 1, H, W), 1 where the camera uncovered a pixel; in between as far as that is so.
         magnification: (1, 1, H, W), by how much an area grew; 1 is unchanged.
         denoise: ``1 - strength`` of the frame.
 
@@ -32,7 +32,8 @@ def denoise_map(
     magnified = magnification.clamp(1, 4).log2().mul_(MAGNIFIED_DENOISE / 2)
     magnified = torch.where(magnified < NOTICEABLE, torch.zeros_like(magnified), magnified)
     everywhere = magnified.double().clamp_(min=denoise)
-    return torch.where(holes > 0.5, everywhere.clamp(min=hole_denoise), everywhere)
+    uncovered = torch.where(holes < NOTICEABLE, torch.zeros_like(holes), holes)
+    return torch.maximum(everywhere, uncovered.double().mul_(hole_denoise))
 
 
 @dataclass(frozen=True)

@@ -29,6 +29,14 @@ def test_the_map_takes_the_frames_denoise_and_opens_holes():
     assert (denoise_map(holes, flat(1.0), 0.35, hole_denoise=0.0)[..., :8] == 0.35).all(), "never less than the rest"
 
 
+def test_a_doubtful_hole_is_opened_as_far_as_it_is_one():
+    holes = torch.tensor([0.0, 0.01, 0.2, 0.5, 0.8, 1.0]).view(1, 1, 1, 6)
+    found = denoise_map(holes, torch.ones_like(holes), 0.3)
+    assert found.flatten().tolist() == pytest.approx([0.3, 0.3, 0.3, 0.5, 0.8, 1.0])
+    kept = denoise_map(holes, torch.ones_like(holes), 0.0, hole_denoise=0.5)
+    assert kept.flatten().tolist() == pytest.approx([0.0, 0.0, 0.1, 0.25, 0.4, 0.5]), "noise in a flow opens nothing"
+
+
 def test_magnified_places_are_diffused_more_up_to_a_bound():
     seen = [float(denoise_map(flat(0.0), flat(m), 0.1).max()) for m in (1.0, 1.05, 2.0, 4.0, 100.0)]
     assert seen == pytest.approx([0.1, 0.1, 0.3, 0.6, 0.6])
