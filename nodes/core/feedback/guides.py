@@ -13,6 +13,7 @@ from ..errors import FramedriftError
 from ..run.resume import digest
 from ..schedule.errors import ExpressionError
 from ..schedule.keys import KeyTime, Timing, parse_key
+from ..video.edit import fitted
 from .course import COURSE, Course, Guide
 from .options import Option, Options, Values
 
@@ -77,10 +78,20 @@ class Guides(Option):
 
     def keyframes(self, num_frames: int, seed: int, fps: float) -> set[int]:
         """The frames of the guides, which have to be diffused."""
-        return {guide.frame for guide in self.guides(num_frames, seed, fps)}
+        return {frame for frame, _, _ in self._placed(num_frames, seed, fps) if 0 <= frame < num_frames}
 
     def guides(self, num_frames: int, seed: int, fps: float, prefix: str = "") -> list[Guide]:
         """Every picture with its frame; those outside the animation are left out, with a warning."""
+        found: list[Guide] = []
+        for frame, picture, origin in self._placed(num_frames, seed, fps):
+            if 0 <= frame < num_frames:
+                found.append(Guide(frame, picture, origin, prefix))
+            else:
+                log.warning("Guide Images: %s is for frame %d, outside 0 to %d", origin, frame, num_frames - 1)
+        return found
+
+    def _placed(self, num_frames: int, seed: int, fps: float) -> list[tuple[int, Tensor, str]]:
+        """Every picture with its frame, within the animation or not, and what messages call it."""
         timing = Timing(num_frames, seed, fps)
         given = [] if self.start_image is None else [(0, self.start_image, "start_image")]
         pictures = () if self.images is None else self.images.split(1)
@@ -92,11 +103,7 @@ class Guides(Option):
             given.append((frame, picture, f"picture {number} of images (keyframe {key.text})"))
         if self.end_image is not None:
             given.append((num_frames - 1, self.end_image, "end_image"))
-        inside = [one for one in given if 0 <= one[0] < num_frames]
-        for frame, _, origin in given:
-            if not 0 <= frame < num_frames:
-                log.warning("Guide Images: %s is for frame %d, outside 0 to %d", origin, frame, num_frames - 1)
-        return [Guide(frame, picture, origin, prefix) for frame, picture, origin in inside]
+        return given
 
 
 def parse_places(text: str) -> tuple[KeyTime, ...]:
@@ -135,7 +142,5 @@ def _cropped(pictures: Tensor, size: tuple[int, int]) -> Tensor:
     """Pictures (N, 3, h, w) at another size (h, w), filling it; the very same where they have it."""
     if tuple(pictures.shape[-2:]) == tuple(size):
         return pictures
-    from ..video.edit import fitted
-
     shown = fitted(pictures.movedim(1, -1), 1.0, size)
     return torch.stack([shown[item].movedim(-1, 0) for item in range(len(shown))])

@@ -123,7 +123,8 @@ def test_a_guide_outside_the_animation_is_left_out_and_named(caplog):
     made = guides(images=plain(0.5, 2), places="12, 60")
     with caplog.at_level(logging.WARNING, "framedrift"):
         assert made.keyframes(49, 0, FPS) == {12}
-    assert "picture 2 of images (keyframe 60)" in caplog.text
+        assert [guide.frame for guide in made.guides(49, 0, FPS)] == [12]
+    assert caplog.text.count("picture 2 of images (keyframe 60)") == 1, "said once, however often it is asked"
     assert course(guides(images=plain(0.5), places="60")) is None
 
 
