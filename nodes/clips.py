@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
+
 from . import host, sockets
 from .core.errors import FramedriftError
 from .files import input_file
 from .host import io
+from .links import batch, clip, masks
 from .projection import bad_range, projection_inputs, warp_settings
 from .video import frames_input
 
@@ -111,12 +114,15 @@ class LoadVideoFrames(io.ComfyNode):
 
     @classmethod
     def validate_inputs(cls, **kwargs):
-        """A file that is not there is said before anything runs."""
+        """No source, two of them, or a file that is not there is said before anything runs."""
         if problem := host.check_bounds(cls, kwargs):
             return problem
+        file = kwargs.get("file")
+        if file is not None and (problem := _sources_problem("video" in kwargs, file)):
+            return problem
         try:
-            if kwargs.get("file"):
-                input_file(kwargs["file"])
+            if file:
+                input_file(file)
         except FramedriftError as error:
             return str(error)
         return True
@@ -136,11 +142,10 @@ class LoadVideoFrames(io.ComfyNode):
         from .core.video.edit import resized, retimed, trimmed
         from .core.video.frames import as_frames
 
-        if (video is None) == (not file.strip()):
-            given = "both given" if file.strip() else "both missing"
-            raise FramedriftError(f"video and file are {given}: link a video, or name a file of the input folder.")
+        if problem := _sources_problem(video is not None, file):
+            raise FramedriftError(problem)
         video = host.video_from_file(input_file(file)) if video is None else video
-        frames = as_frames(video)
+        frames = as_frames(clip("file" if file.strip() else "video", video))
         if fps:
             frames = retimed(frames, fps=fps, between="nearest")
         frames = resized(trimmed(frames, start, end, every_nth), asked_size(frames.size, width, height), fit)
@@ -203,14 +208,14 @@ class ImagesToFrames(io.ComfyNode):
         """Nothing is copied."""
         from .core.video.frames import BatchFrames
 
+        images = batch("images", images)
         count, height, width = images.shape[:3]
-        if not count:
-            raise FramedriftError("images: the batch is empty; give at least one picture.")
         last = (count - 1) * spacing
         # The closing way is measured to the first picture's return, which is no frame of its own.
         num_frames = last + max(loop_frames, 1)
         if depth is not None:
-            depth = depth[..., :3].mean(-1) if depth.ndim == 4 else depth
+            pictures = isinstance(depth, torch.Tensor) and depth.ndim == 4
+            depth = batch("depth", depth)[..., :3].mean(-1) if pictures else masks("depth", depth)
             if tuple(depth.shape) != (count, height, width):
                 raise FramedriftError(
                     f"depth: {depth.shape[0]} pictures of {depth.shape[2]}x{depth.shape[1]} for {count} images of "
@@ -279,7 +284,7 @@ class TrimFrames(io.ComfyNode):
         from .core.video.edit import trimmed
         from .core.video.frames import as_frames
 
-        return io.NodeOutput(trimmed(as_frames(frames), start, end, every_nth))
+        return io.NodeOutput(trimmed(as_frames(clip("frames", frames)), start, end, every_nth))
 
 
 class ReverseFrames(io.ComfyNode):
@@ -313,7 +318,7 @@ class ReverseFrames(io.ComfyNode):
         from .core.video.edit import ping_pong, turned_round
         from .core.video.frames import as_frames
 
-        return io.NodeOutput((ping_pong if mode == "ping-pong" else turned_round)(as_frames(frames)))
+        return io.NodeOutput((ping_pong if mode == "ping-pong" else turned_round)(as_frames(clip("frames", frames))))
 
 
 class RetimeFrames(io.ComfyNode):
@@ -359,7 +364,7 @@ class RetimeFrames(io.ComfyNode):
         from .core.video.edit import retimed
         from .core.video.frames import as_frames
 
-        return io.NodeOutput(retimed(as_frames(frames), speed, fps, between))
+        return io.NodeOutput(retimed(as_frames(clip("frames", frames)), speed, fps, between))
 
 
 class JoinClips(io.ComfyNode):
@@ -403,8 +408,8 @@ class JoinClips(io.ComfyNode):
         from .core.video.edit import joined
         from .core.video.frames import as_frames
 
-        others = [more[name] for name in sorted(more) if more[name] is not None]
-        clips = [as_frames(clip) for clip in (clip_1, clip_2, *others)]
+        linked = {"clip_1": clip_1, "clip_2": clip_2} | {name: more[name] for name in sorted(more)}
+        clips = [as_frames(clip(name, given)) for name, given in linked.items() if given is not None]
         return io.NodeOutput(joined(clips, crossfade, fit, between))
 
 
@@ -431,7 +436,7 @@ class LastFrame(io.ComfyNode):
         from .core.video.edit import gapless
         from .core.video.frames import as_frames
 
-        return io.NodeOutput(gapless(as_frames(frames))[-1][None, ..., :3])
+        return io.NodeOutput(gapless(as_frames(clip("frames", frames)))[-1][None, ..., :3])
 
 
 class UpscaleFrames(io.ComfyNode):
@@ -471,7 +476,7 @@ class UpscaleFrames(io.ComfyNode):
         from .core.video.edit import Changed, gapless, resized
         from .core.video.frames import as_frames
 
-        source = gapless(as_frames(frames))
+        source = gapless(as_frames(clip("frames", frames)))
         size = tuple(round(side * upscale_model.scale) for side in source.size)
 
         def change(picture):
@@ -480,6 +485,14 @@ class UpscaleFrames(io.ComfyNode):
 
         large = Changed(source, change, size)
         return io.NodeOutput(resized(large, asked_size(size, width, height), "crop"))
+
+
+def _sources_problem(linked: bool, file: str) -> str | None:
+    if linked != bool(file.strip()):
+        return None
+    if linked:
+        return "video and file are both given: unlink the video, or empty file."
+    return "video and file are both missing: link a video, or name a file of the input folder."
 
 
 def asked_size(own: tuple[int, int], width: int, height: int) -> tuple[int, int]:

@@ -3,10 +3,12 @@
 from . import host, sockets
 from .core.errors import FramedriftError
 from .host import io
-from .options import chained, options_input, options_output, problem_of, read_schedules
+from .links import clip, one_picture
+from .options import chained, options_input, options_output, problem_of, read_schedules, text_of, unlinked
 
 _SCHEDULES = ("contrast_schedule", "kernel_schedule", "sigma_schedule", "amount_schedule", "threshold_schedule")
 _MATCHES = {"none": "none", "RGB": "rgb", "HSV": "hsv", "LAB": "lab"}
+_SEVERAL = "Choose it, or link them to reference_video."
 _REFERENCES = ["frame 0", "previous frame", "image", "video", "slow anchor"]
 
 
@@ -33,48 +35,50 @@ class Coherence(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, **kwargs):
         """What can be known before anything runs."""
-        return problem_of(cls, kwargs, _SCHEDULES) or _bad_palette(kwargs.get("palette")) or True
+        from .core.feedback.coherence import Coherence as Option
+
+        return problem_of(cls, kwargs, _SCHEDULES, Option.BOUNDS) or _bad_palette(kwargs) or _missing(kwargs) or True
 
     @classmethod
     def execute(cls, **inputs):
         """The chain with these options."""
         from .core.feedback.coherence import Coherence as Option
 
+        image, video = inputs.get("reference_image"), inputs.get("reference_video")
         return chained(
             inputs.get("options"),
             Option(
                 schedules=read_schedules(inputs, _SCHEDULES),
-                names=_palettes(inputs["palette"]) if inputs["reference"] == _REFERENCES[-1] else {},
+                names=_palettes(inputs) if inputs["reference"] == _REFERENCES[-1] else {},
                 match=_MATCHES[inputs["color_coherence"]],
                 reference=inputs["reference"],
-                image=_one(inputs.get("reference_image")),
-                clip=inputs.get("reference_video"),
+                image=None if image is None else one_picture("reference_image", image, _SEVERAL),
+                clip=None if video is None else clip("reference_video", video),
                 every_n_frames=inputs["color_coherence_video_every_N_frames"],
                 grayscale=inputs["color_force_grayscale"],
             ),
         )
 
 
-def _one(image):
-    if image is not None and len(image) != 1:
-        raise FramedriftError(
-            f"reference_image: {len(image)} pictures; it takes one. Choose it, or link them to reference_video."
-        )
-    return None if image is None else host.to_core(image)
-
-
-def _palettes(text: str) -> dict:
+def _palettes(inputs) -> dict:
     from .core.feedback.palettes import parse_palettes
 
+    text = text_of(inputs, "palette")
     return {"palette": parse_palettes(text, "palette")} if text.strip() else {}
 
 
-def _bad_palette(text: str | None) -> str | None:
+def _bad_palette(given) -> str | None:
     try:
-        _palettes(text or "")
+        _palettes({"palette": given.get("palette") or ""})
     except FramedriftError as error:
         return str(error)
     return None
+
+
+def _missing(given) -> str | None:
+    """That the reference's picture or clip is not linked, where histograms are matched to it."""
+    needed = {"image": "reference_image", "video": "reference_video"}.get(given.get("reference"))
+    return None if needed is None or given.get("color_coherence") == "none" else unlinked(given, needed, "reference")
 
 
 def _inputs() -> list:

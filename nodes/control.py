@@ -6,7 +6,8 @@ from typing import Any
 
 from . import host, sockets
 from .host import io
-from .options import chained, options_input, options_output, problem_of, read_schedules
+from .links import clip, pictures
+from .options import chained, options_input, options_output, problem_of, read_schedules, unlinked
 
 _SCHEDULES = ("weight", "guidance_start", "guidance_end")
 _SOURCES = ("image", "video", "previous frame")
@@ -33,7 +34,12 @@ class Control(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, **kwargs):
         """What can be known before anything runs."""
-        return problem_of(cls, kwargs, _SCHEDULES) or True
+        from .core.feedback.control import Control as Option
+
+        if problem := problem_of(cls, kwargs, _SCHEDULES, Option.BOUNDS):
+            return problem
+        needed = kwargs.get("source")
+        return unlinked(kwargs, needed, "source") or True if needed in ("image", "video") else True
 
     @classmethod
     def execute(cls, control_net, source, image=None, video=None, vae=None, options=None, **schedules):
@@ -44,8 +50,8 @@ class Control(io.ComfyNode):
             schedules=read_schedules(schedules, _SCHEDULES),
             net=control_net,
             source=source,
-            image=host.to_core(image) if image is not None else None,
-            clip=video,
+            image=None if image is None else pictures("image", image),
+            clip=None if video is None else clip("video", video),
             vae=vae,
             origin=_origin(cls.hidden),
         )

@@ -11,7 +11,8 @@ from .clips import FIT_TOOLTIP, FITS, asked_size
 from .core.errors import FramedriftError
 from .files import input_file
 from .host import io
-from .options import chained, options_input, options_output, problem_of, read_schedules
+from .links import pictures
+from .options import chained, options_input, options_output, problem_of, read_schedules, text_of
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 _SCHEDULES = (
@@ -52,28 +53,25 @@ class GuideImages(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, **kwargs):
         """What can be known before anything runs."""
-        from .core.feedback.guides import parse_places
+        from .core.feedback.guides import Guides, parse_places
 
-        if problem := problem_of(cls, kwargs, _SCHEDULES):
+        if problem := problem_of(cls, kwargs, _SCHEDULES, Guides.BOUNDS):
             return problem
         try:
-            parse_places(kwargs.get("keyframes") or "")
+            places = parse_places(kwargs.get("keyframes") or "")
         except FramedriftError as error:
             return str(error)
-        return True
+        return _unmatched(kwargs, len(places)) or True
 
     @classmethod
     def execute(cls, options=None, start_image=None, end_image=None, images=None, keyframes="", **schedules):
         """The chain with these guides."""
         from .core.feedback.guides import Guides
 
-        start, end, between = (
-            None if given is None else host.to_core(given) for given in (start_image, end_image, images)
-        )
+        linked = {"start_image": start_image, "end_image": end_image, "images": images}
+        given: dict[str, Any] = {name: pictures(name, batch) for name, batch in linked.items() if batch is not None}
         read = read_schedules(schedules, _SCHEDULES)
-        return chained(
-            options, Guides(schedules=read, start_image=start, end_image=end, images=between, places=keyframes)
-        )
+        return chained(options, Guides(schedules=read, places=text_of({"keyframes": keyframes}, "keyframes"), **given))
 
 
 class LoadGuideImage(io.ComfyNode):
@@ -161,6 +159,17 @@ class LoadGuideImage(io.ComfyNode):
         size = asked_size((picture.shape[1], picture.shape[2]), width, height)
         shown = resized(as_frames(picture), size, fit)[0][None]
         return io.NodeOutput(shown[..., :3].contiguous(), 1 - shown[..., 3])
+
+
+def _unmatched(given: dict[str, Any], places: int) -> str | None:
+    """That there is no picture at all, or keyframes and images do not go together, as far as links tell."""
+    if not {"start_image", "end_image", "images"} & given.keys():
+        return "start_image, end_image, images: nothing is linked; a guide is a picture, so link one of them."
+    if places and "images" not in given:
+        return f"images: nothing is linked, and keyframes names {places}. Link a picture for each, or empty it."
+    if not places and given.get("keyframes") is not None and "images" in given:
+        return "keyframes is empty, and images is linked: name a frame for each of its pictures, as in 24, 48."
+    return None
 
 
 def _pictures() -> list[Any]:

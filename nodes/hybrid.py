@@ -4,6 +4,7 @@ from typing import Any
 
 from . import host
 from .host import io
+from .links import clip
 from .options import chained, options_input, options_output, problem_of, read_schedules
 from .video import frames_input
 
@@ -62,16 +63,19 @@ class HybridVideo(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, **kwargs):
         """What can be known before anything runs."""
-        return problem_of(cls, kwargs, _SCHEDULES) or True
+        from .core.feedback.hybrid import Hybrid
+
+        return problem_of(cls, kwargs, _SCHEDULES, Hybrid.BOUNDS) or True
 
     @classmethod
     def execute(cls, **inputs):
-        """The chain with these options; nothing of the video is decoded yet."""
+        """The chain with these options; of a VIDEO only the first picture is decoded yet."""
         from .core.feedback.hybrid import Hybrid
 
         chosen = _OPTIONAL | {name: value for name, value in inputs.items() if value is not None}
         plain = {field: chosen[name] for name, field in _FIELDS.items()}
-        option = Hybrid(schedules=read_schedules(chosen, _SCHEDULES), video=inputs["video"], **plain)
+        video = clip("video", inputs["video"])
+        option = Hybrid(schedules=read_schedules(chosen, _SCHEDULES), video=video, **plain)
         return chained(inputs.get("options"), option)
 
 

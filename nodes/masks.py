@@ -9,7 +9,10 @@ import torch
 from . import sockets
 from .core.errors import FramedriftError
 from .host import io
+from .links import batch, clip, masks
 from .options import chained, options_input, options_output, problem_of
+
+_SOURCES = ("mask", "image", "mask_video")
 
 
 class Masks(io.ComfyNode):
@@ -33,7 +36,12 @@ class Masks(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, **kwargs):
         """What can be known before anything runs."""
-        return problem_of(cls, kwargs) or True
+        if problem := problem_of(cls, kwargs):
+            return problem
+        linked = [name for name in _SOURCES if name in kwargs]
+        if not linked and "noise_mask" not in kwargs:
+            return "mask, image, mask_video, noise_mask: nothing is linked; link one of them."
+        return _too_many(linked) or True
 
     @classmethod
     def execute(cls, options=None, mask=None, image=None, mask_video=None, noise_mask=None, **inputs):
@@ -57,8 +65,8 @@ def _inputs() -> list[Any]:
         io.Mask.Input(
             "mask",
             optional=True,
-            tooltip="1 changes, 0 stays. One for all frames, or a batch with one a frame. Of any size, in the "
-            "animation's shape. Load Image's mask is 1 where its picture is transparent.",
+            tooltip="1 changes, 0 stays. One for all frames, of any size in the animation's shape; or a batch with one "
+            "a frame, cropped to it. Load Image's mask is 1 where its picture is transparent.",
         ),
         io.Image.Input(
             "image",
@@ -104,40 +112,40 @@ def _number(name: str, default: float, most: float, step: float, tooltip: str) -
     return io.Float.Input(name, default=default, min=0.0, max=most, step=step, tooltip=tooltip)
 
 
+def _too_many(linked: list[str]) -> str | None:
+    if len(linked) < 2:
+        return None
+    return f"masks: {' and '.join(linked)} are linked; only one of them can be the mask. Unlink the other."
+
+
 def _source(mask: Any, image: Any, mask_video: Any) -> tuple[torch.Tensor | None, Any]:
     """The still (1, 1, H, W) or the clip that the links give; at most one of the two."""
-    given = {"mask": mask, "image": image, "mask_video": mask_video}
-    linked = [name for name, value in given.items() if value is not None]
-    if len(linked) > 1:
-        raise FramedriftError(f"masks: {' and '.join(linked)} are linked; only one of them can be the mask.")
-    if mask_video is not None or not linked:
-        return None, mask_video
-    stack = _stack("mask", mask) if image is None else _alpha(image)
+    linked = [name for name, value in zip(_SOURCES, (mask, image, mask_video), strict=True) if value is not None]
+    if problem := _too_many(linked):
+        raise FramedriftError(problem)
+    if not linked:
+        return None, None
+    if mask_video is not None:
+        return None, clip("mask_video", mask_video)
+    stack = masks("mask", mask) if image is None else _alpha(image)
     # More than one are a mask a frame.
     return (stack[:, None], None) if len(stack) == 1 else (None, stack[..., None])
 
 
-def _stack(name: str, mask: torch.Tensor) -> torch.Tensor:
-    """ComfyUI's MASK as (B, H, W) float32; other packs hand on (H, W) and (B, 1, H, W) too."""
-    if mask.ndim < 2 or not mask.numel():
-        raise FramedriftError(f"{name}: a mask has the axes (batch, height, width), this has {tuple(mask.shape)}.")
-    return mask.reshape(-1, mask.shape[-2], mask.shape[-1]).float().cpu()
-
-
-def _one(name: str, mask: torch.Tensor) -> torch.Tensor:
-    stack = _stack(name, mask)
+def _one(name: str, mask: Any) -> torch.Tensor:
+    stack = masks(name, mask)
     if len(stack) != 1:
         raise FramedriftError(f"{name}: {len(stack)} masks; the noise takes one, so choose one of them.")
     return stack[:, None]
 
 
-def _alpha(image: torch.Tensor) -> torch.Tensor:
-    if image.ndim != 4 or image.shape[-1] != 4:
+def _alpha(image: Any) -> torch.Tensor:
+    if isinstance(image, torch.Tensor) and image.ndim == 4 and image.shape[-1] in (1, 3):
         raise FramedriftError(
             f"image: it has {image.shape[-1]} channels, so no alpha; link a picture with four (Join Image with Alpha "
             f"makes one), or a mask."
         )
-    return image[..., 3].float().cpu().contiguous()
+    return batch("image", image)[..., 3].float().cpu().contiguous()
 
 
 NODES = [Masks]

@@ -32,7 +32,9 @@ class Noise(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, **kwargs):
         """What can be known before anything runs."""
-        return problem_of(cls, kwargs, _SCHEDULES) or True
+        from .core.feedback.noise import Noise as NoiseOption
+
+        return problem_of(cls, kwargs, _SCHEDULES, NoiseOption.BOUNDS) or True
 
     @classmethod
     def execute(cls, options=None, **inputs):

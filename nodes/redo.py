@@ -27,7 +27,9 @@ class Redo(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, **kwargs):
         """What can be known before anything runs."""
-        return problem_of(cls, kwargs, _SCHEDULES) or True
+        from .core.feedback.redo import Redo as Option
+
+        return problem_of(cls, kwargs, _SCHEDULES, Option.BOUNDS) or True
 
     @classmethod
     def execute(cls, **inputs):

@@ -76,14 +76,17 @@ class SamplingSchedules(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, **kwargs):
         """Bounds, texts, and names that do not exist."""
-        return problem_of(cls, kwargs, _given(kwargs, _NUMBERS)) or _unknown_name(kwargs, _NAMES) or True
+        from .core.feedback.sampling import SamplingSchedules as Option
+
+        numbers = _given(kwargs, _NUMBERS)
+        return problem_of(cls, kwargs, numbers, Option.BOUNDS) or _unknown_name(kwargs, _NAMES) or True
 
     @classmethod
     def execute(cls, options=None, **inputs):
         """The chain with these schedules."""
         from .core.feedback.sampling import SamplingSchedules as Option
 
-        names = read_name_schedules(inputs, _NAMES)
+        names = _existing(inputs, _NAMES)
         return chained(options, Option(schedules=read_schedules(inputs, _given(inputs, _NUMBERS)), names=names))
 
 
@@ -162,7 +165,9 @@ class LoraSchedule(io.ComfyNode):
     @classmethod
     def validate_inputs(cls, **kwargs):
         """Bounds, texts, and whether there is such a LoRA."""
-        return problem_of(cls, kwargs, _given(kwargs, ("strength", "clip_strength"))) or True
+        from .core.feedback.sampling import Lora as Option
+
+        return problem_of(cls, kwargs, _given(kwargs, ("strength", "clip_strength")), Option.BOUNDS) or True
 
     @classmethod
     def execute(cls, lora_name, options=None, **schedules):
@@ -180,12 +185,18 @@ def _given(inputs: Mapping[str, Any], names: Any) -> list[str]:
     return [name for name in names if inputs.get(name) is not None and name not in blank]
 
 
+def _existing(given: Mapping[str, Any], names: Any) -> dict[str, Any]:
+    """The schedules of names; FramedriftError that names schedule and key where there is no such thing."""
+    schedules = read_name_schedules(given, names)
+    for name in schedules:
+        check_scheduled(schedules, name)
+    return schedules
+
+
 def _unknown_name(given: Mapping[str, Any], names: Any) -> str | None:
     """What is wrong with schedules of names that were typed: their text, or a name that does not exist."""
     try:
-        schedules = read_name_schedules(given, [name for name in names if isinstance(given.get(name), str)])
-        for name in schedules:
-            check_scheduled(schedules, name)
+        _existing(given, [name for name in names if isinstance(given.get(name), str)])
     except FramedriftError as error:
         return str(error)
     return None

@@ -40,7 +40,7 @@ class TestNode:
             Control.execute(object(), "image", image=STILL.repeat(3, 1, 1, 1), **EVEN)
 
     def test_texts_are_read_before_anything_runs(self):
-        assert Control.validate_inputs(source="image", **EVEN) is True
+        assert Control.validate_inputs(source="image", image=None, **EVEN) is True
         assert Control.validate_inputs(source="image", **EVEN | {"weight": "0:(1"}).startswith("weight")
         assert "source" in Control.validate_inputs(source="film", **EVEN)
 

@@ -168,7 +168,7 @@ def test_the_node_chains_what_it_was_given():
 )
 def test_wrong_texts_are_said_before_anything_runs(given, words):
     assert words in GuideImages.validate_inputs(**(SCHEDULES | {"keyframes": ""} | given))
-    assert GuideImages.validate_inputs(**SCHEDULES, keyframes="12, max_f/2") is True
+    assert GuideImages.validate_inputs(**SCHEDULES, images=None, keyframes="12, max_f/2") is True
 
 
 # ---------------------------------------------------------------- Load Guide Image

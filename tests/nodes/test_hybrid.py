@@ -335,11 +335,11 @@ def test_damage_within_shows_the_picture_before(tmp_path, caplog):
 
 
 def test_a_clip_without_frames_is_an_error_before_anything_is_diffused(tmp_path):
-    with pytest.raises(NodeError, match="there are none"):
+    with pytest.raises(NodeError, match="video: the batch is empty"):
         run(tmp_path, prompt(**COMPOSITE), torch.zeros(0, H, W, 3))
     empty = tmp_path / "empty.mkv"
     empty.write_bytes(b"")
-    with pytest.raises(NodeError, match=r"empty\.mkv cannot be read"):
+    with pytest.raises(NodeError, match=r"video: empty\.mkv cannot be read"):
         run(tmp_path, prompt(**COMPOSITE), VideoFile(empty))
     assert not list((tmp_path / "output").rglob("*.png"))
     with pytest.raises(FramedriftError, match="video"):

@@ -111,7 +111,7 @@ def test_links_that_do_not_fit_are_named(given, said):
 
 
 def test_what_is_out_of_range_is_said_before_anything_runs():
-    assert Masks.validate_inputs(**GIVEN) is True
+    assert Masks.validate_inputs(**GIVEN, mask=None) is True
     assert "mask_blur" in str(Masks.validate_inputs(**GIVEN | {"mask_blur": -1.0}))
     assert "mask_contrast_adjust" in str(Masks.validate_inputs(**GIVEN | {"mask_contrast_adjust": 11.0}))
 
