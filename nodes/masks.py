@@ -88,8 +88,9 @@ def _inputs() -> list[Any]:
         io.Boolean.Input(
             "overlay_mask",
             default=True,
-            tooltip="Puts the init image, or the video input's frame, back over every finished frame where the mask is "
-            "0. Off, the feedback's own picture stays there, and moves with the camera.",
+            tooltip="Puts the video input's frame, or what the animation starts from (an init image, mostly), back "
+            "over every finished frame where the mask is 0. Off, the feedback's own picture stays there, and moves "
+            "with the camera.",
         ),
         _number(
             "mask_overlay_blur", 4.0, 256.0, 0.5, "How soft the edge of what is put back is, in pixels; 0 is hard."
