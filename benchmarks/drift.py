@@ -146,9 +146,9 @@ def plotted(curves: dict[str, np.ndarray], shown: dict[str, list[Path]], path: P
 
 
 def main() -> None:
-    """Prints a line for each and writes the plot."""
+    """Prints a line for each, and draws them where a file is given."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--plot", type=Path, default=Path("drift.png"))
+    parser.add_argument("--plot", type=Path, help="a PNG file to draw the curves and some frames into")
     parser.add_argument("--frames", type=int, default=300)
     parser.add_argument("--size", type=int, default=128)
     parser.add_argument("--strength", type=float, default=0.6)
@@ -163,8 +163,9 @@ def main() -> None:
             shown[name] = rendered(prompt, Path(folder) / name)
             curves[name] = contrasts(shown[name])
             print(told(name, curves[name]))
-        plotted(curves, shown, given.plot)
-    print(given.plot)
+        if given.plot is not None:
+            plotted(curves, shown, given.plot)
+            print(given.plot)
 
 
 if __name__ == "__main__":

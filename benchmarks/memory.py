@@ -1,6 +1,6 @@
 """Peak memory of a headless run, which must not grow with the animation's length.
 
-    python benchmarks/memory.py [--frames 50 300] [--size 512]
+    python benchmarks/memory.py [--frames 50 300] [--size 256]
 
 Renders the API quickstart in a process of its own for each length and prints seconds and peak resident memory.
 """
@@ -46,7 +46,7 @@ def main() -> None:
     """Prints a line for each length."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--frames", type=int, nargs="+", default=[50, 300])
-    parser.add_argument("--size", type=int, default=512)
+    parser.add_argument("--size", type=int, default=256)
     args = parser.parse_args()
     print(f"{'frames':>8} {'seconds':>9} {'peak MiB':>9}")
     for frames in args.frames:

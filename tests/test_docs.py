@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from framedrift.nodes.core.interop import import_animation
 from framedrift.nodes.headless.runner import node_classes
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -48,5 +49,33 @@ def test_the_numbers_in_the_text_are_counted():
 @pytest.mark.parametrize("word", sorted(set(re.findall(r"\*([A-Z0-9][\w ]+)\*", PAGE))))
 def test_the_nodes_that_the_text_names_exist(word):
     stock = {"Load Image", "Load Audio", "Load Upscale Model"}
-    modes = {"Interpolation"}
+    modes = {"Interpolation", "Video Input"}
     assert word in INPUTS.keys() | stock | modes
+
+
+# Everything switched on, so that every key has something to say.
+ON = {key: True for key, entry in KEYS.items() if isinstance(entry["default"], bool)} | {
+    "prompts": {"0": "a"}, "hybrid_composite": "Normal", "hybrid_motion": "Affine", "color_coherence": "Image",
+    "optical_flow_cadence": "RAFT", "optical_flow_redo_generation": "RAFT", "contrast_schedule": "0:(1.1)",
+    "diffusion_redo": 1, "reroll_blank_frames": "reroll", "max_frames": 9, "aspect_ratio_use_old_formula": False,
+}  # fmt: skip
+SETTINGS = {key: entry["default"] for key, entry in KEYS.items()} | ON
+REPORTS = [
+    import_animation(json.dumps(SETTINGS | {"animation_mode": mode, "color_coherence": colours})).report
+    for mode, colours in (("2D", "Image"), ("3D", "Video Input"))
+]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row["key"])
+def test_the_report_of_an_import_names_what_the_row_names(row):
+    """Where the user has something to do, the report and the table say the same nodes."""
+    nodes = {place.partition(": ")[0] for place in re.findall(r"`([^`]+)`", row["where"])}
+    inputs = {place.partition(": ")[2] for place in re.findall(r"`([^`]+)`", row["where"])}
+    entries = [report[row["key"]] for report in REPORTS]
+    for entry in entries:
+        assert not (entry.status in ("mapped", "unknown") and row["where"] == "–" and row["key"] != "legacy_colormatch")
+        if nodes and entry.status in ("left out", "for another program"):
+            sampler = "Frame Feedback Sampler" in nodes and "the sampler" in entry.sentence
+            flat = "a 3D camera has no perspective flip" in entry.sentence
+            named = any(node in entry.sentence for node in nodes) or any(name in entry.sentence for name in inputs)
+            assert sampler or flat or named, entry.sentence

@@ -19,13 +19,13 @@ _FILES = "says how the other program names and keeps its files; runs lie in outp
 _VIDEO = "is about making the video: see Video Combine"
 _OTHERS = {
     "show_info_on_ui": _WEBUI,
-    "motion_preview_mode": "previews without diffusing in the other program",
+    "motion_preview_mode": "previews without diffusing: see Camera Preview",
     "restore_faces": "calls the WebUI's face restoration",
     "seed_resize_from_w": "belongs to the WebUI's seeds",
     "seed_resize_from_h": "belongs to the WebUI's seeds",
-    "batch_name": _FILES,
-    "resume_from_timestring": "names a run of the other program; runs here go on by themselves",
-    "resume_timestring": "names a run of the other program; runs here go on by themselves",
+    "batch_name": "names its folders: the sampler's run_name does here",
+    "resume_from_timestring": "names a run of the other program; the sampler's resume goes on with its own",
+    "resume_timestring": "names a run of the other program; the sampler's run_name and Load Run name its own",
     "store_frames_in_ram": _FILES,
     "save_depth_maps": "every run keeps its depth here",
     "overwrite_extracted_frames": _FILES,
@@ -34,11 +34,10 @@ _OTHERS = {
     "make_gif": _VIDEO,
     "delete_imgs": _FILES,
     "delete_input_frames": _FILES,
-    "image_path": _FILES,
+    "image_path": "names pictures of the other program; Load Run brings a run back",
     "mp4_path": _FILES,
     "add_soundtrack": "adds sound to the video: link an audio to Video Combine",
     "soundtrack_path": "adds sound to the video: link an audio to Video Combine",
-    "frame_interpolation_engine": "makes more frames of the finished ones with another model",
     "sd_model_name": "names the checkpoint that was loaded: choose yours in a loader",
     "sd_model_hash": "names the checkpoint that was loaded: choose yours in a loader",
     "deforum_git_commit_id": "is the other program's version",
@@ -61,8 +60,8 @@ _OTHERS |= dict.fromkeys(("output_format", "ffmpeg_location", "ffmpeg_crf", "ffm
 _OTHERS |= {"C": "describes the model to the notebook", "f": "describes the model to the notebook"}
 _OTHERS |= {"save_gen_info_as_srt": _VIDEO, "save_gen_info_as_srt_params": _VIDEO}
 _OTHER_PREFIXES = {
-    "r_upscale_": "enlarges the finished frames with another model",
-    "frame_interpolation_": "makes more frames of the finished ones with another model",
+    "r_upscale_": "enlarges the finished frames: see Upscale Frames, and Video Combine for both sizes",
+    "frame_interpolation_": "makes more frames of the finished ones: see Retime Frames, Upscale Frames, Video Combine",
     "wan_": "drives the video model of the Forge fork",
     "animatediff_": "drives another extension",
 }

@@ -51,8 +51,8 @@ _SAID = {
     "init_image": "load {} with Load Image, and link it to the sampler's init_image",
     "init_image_box": "load the picture with Load Image, and link it to the sampler's init_image",
     "strength": "the init image's: write {} for frame 0 of the sampler's strength_schedule",
-    "strength_0_no_init": "a strength of 0 starts from nothing always here",
-    "video_init_path": "load {} with Load Video Frames",
+    "strength_0_no_init": "frame 0 is text to image where nothing is linked to the sampler's init_image",
+    "video_init_path": "load {} with Load Video Frames, for the sampler's video_input or for Hybrid Video",
     "extract_nth_frame": "Load Video Frames' every_nth: {}",
     "extract_from_frame": "Load Video Frames' start: {}",
     "extract_to_frame": "Load Video Frames' end: {}",
@@ -84,7 +84,7 @@ def said_where(key: str, values: Mapping[str, Any]) -> str | None:
     if key in _NODES:
         node = _NODES[key]
         return f"{node}{_OWNS[node.endswith('s')]} {key}: {_told(key, value)}"
-    return _SAID[key].format(shown(value, 60)) if key in _SAID else None
+    return _SAID[key].format(shown(value, 60) or "the file") if key in _SAID else None
 
 
 def _of_control(number: int, name: str, value: Any) -> str:

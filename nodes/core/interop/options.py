@@ -225,7 +225,7 @@ def _schedules(reader: Reader, kind: type[Option], keys: Iterable[str]) -> dict[
     for key in keys:
         found[key] = reader.schedule(key)
         _check(reader, kind, key, found[key], key)
-        reader.say(key, MAPPED, f"{kind.TITLE}'s schedule of this name.")
+        reader.say(key, MAPPED, f"the schedule of this name of {kind.TITLE}.")
     return found
 
 
