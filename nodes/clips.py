@@ -11,6 +11,7 @@ from .core.errors import FramedriftError
 from .files import input_file
 from .host import io
 from .links import batch, clip, masks
+from .options import problem_in
 from .projection import bad_range, projection_inputs, warp_settings
 from .video import frames_input
 
@@ -120,12 +121,7 @@ class LoadVideoFrames(io.ComfyNode):
         file = kwargs.get("file")
         if file is not None and (problem := _sources_problem("video" in kwargs, file)):
             return problem
-        try:
-            if file:
-                input_file(file)
-        except FramedriftError as error:
-            return str(error)
-        return True
+        return problem_in(lambda: file and input_file(file)) or True
 
     @classmethod
     def fingerprint_inputs(cls, file="", **kwargs):

@@ -1,10 +1,10 @@
 """Coherence: what keeps an animation's colours, and contrast and sharpness over time."""
 
-from . import host, sockets
-from .core.errors import FramedriftError
+from . import host
 from .host import io
 from .links import clip, one_picture
-from .options import chained, options_input, options_output, problem_of, read_schedules, text_of, unlinked
+from .options import chained, options_input, options_output, problem_in, problem_of, read_schedules, text_of, unlinked
+from .video import frames_input
 
 _SCHEDULES = ("contrast_schedule", "kernel_schedule", "sigma_schedule", "amount_schedule", "threshold_schedule")
 _MATCHES = {"none": "none", "RGB": "rgb", "HSV": "hsv", "LAB": "lab"}
@@ -37,7 +37,9 @@ class Coherence(io.ComfyNode):
         """What can be known before anything runs."""
         from .core.feedback.coherence import Coherence as Option
 
-        return problem_of(cls, kwargs, _SCHEDULES, Option.BOUNDS) or _bad_palette(kwargs) or _missing(kwargs) or True
+        problem = problem_of(cls, kwargs, _SCHEDULES, Option.BOUNDS)
+        palette = {"palette": kwargs.get("palette") or ""}
+        return problem or problem_in(lambda: _palettes(palette)) or _missing(kwargs) or True
 
     @classmethod
     def execute(cls, **inputs):
@@ -65,14 +67,6 @@ def _palettes(inputs) -> dict:
 
     text = text_of(inputs, "palette")
     return {"palette": parse_palettes(text, "palette")} if text.strip() else {}
-
-
-def _bad_palette(given) -> str | None:
-    try:
-        _palettes({"palette": given.get("palette") or ""})
-    except FramedriftError as error:
-        return str(error)
-    return None
 
 
 def _missing(given) -> str | None:
@@ -105,12 +99,11 @@ def _inputs() -> list:
             optional=True,
             tooltip="The picture whose colours are kept, of any size; for the reference image.",
         ),
-        io.MultiType.Input(
+        frames_input(
+            "The clip whose colours are kept, at the animation's rate; for the reference video. Where it is shorter "
+            "than the animation its last picture stays the reference.",
             "reference_video",
-            types=[sockets.Frames, io.Image, io.Video],
             optional=True,
-            tooltip="The clip whose colours are kept, at the animation's rate; for the reference video. Where it is "
-            "shorter than the animation its last picture stays the reference.",
         ),
         io.Int.Input(
             "color_coherence_video_every_N_frames",

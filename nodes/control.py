@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from . import host, sockets
+from . import host
 from .host import io
 from .links import clip, pictures
 from .options import chained, options_input, options_output, problem_of, read_schedules, unlinked
+from .video import frames_input
 
 _SCHEDULES = ("weight", "guidance_start", "guidance_end")
 _SOURCES = ("image", "video", "previous frame")
@@ -82,14 +83,15 @@ def _inputs() -> list:
             tooltip="For source image: one picture, prepared as the ControlNet expects it (edges, depth, a pose). It "
             "is resized to the animation's size, what is over cut off at the sides.",
         ),
-        io.MultiType.Input(
-            "video",
-            types=[sockets.Frames, io.Image, io.Video],
-            optional=True,
-            tooltip="For source video: a prepared clip, brought to the animation's rate and cropped to its size. The "
+        frames_input(
+            "For source video: a prepared clip, brought to the animation's rate and cropped to its size. The "
             "animation is no longer than the clip.",
+            "video",
+            optional=True,
         ),
-        host.schedule_input("weight", "0:(1)", "How strongly it acts, 0 to 10 (Deforum's cn_1_weight); 0 is not."),
+        host.schedule_input(
+            "weight", "0:(1)", "How strongly it acts, 0 to 10 (Deforum's cn_1_weight); 0 switches it off."
+        ),
         host.schedule_input(
             "guidance_start",
             "0:(0)",

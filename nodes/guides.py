@@ -12,7 +12,7 @@ from .core.errors import FramedriftError
 from .files import input_file
 from .host import io
 from .links import pictures
-from .options import chained, options_input, options_output, problem_of, read_schedules, text_of
+from .options import chained, options_input, options_output, problem_in, problem_of, read_schedules, text_of
 
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp"}
 _SCHEDULES = (
@@ -132,12 +132,8 @@ class LoadGuideImage(io.ComfyNode):
 
         if problem := host.check_bounds(cls, {name: given for name, given in kwargs.items() if name != "image"}):
             return problem
-        try:
-            if isinstance(kwargs.get("image"), str):
-                check_guide_file(_file(kwargs["image"]))
-        except FramedriftError as error:
-            return str(error)
-        return True
+        image = kwargs.get("image")
+        return problem_in(lambda: isinstance(image, str) and check_guide_file(_file(image))) or True
 
     @classmethod
     def fingerprint_inputs(cls, image="", **kwargs):

@@ -6,11 +6,11 @@ from typing import Any
 
 import torch
 
-from . import sockets
 from .core.errors import FramedriftError
 from .host import io
 from .links import batch, clip, masks
 from .options import chained, options_input, options_output, problem_of
+from .video import frames_input
 
 _SOURCES = ("mask", "image", "mask_video")
 
@@ -74,12 +74,11 @@ def _inputs() -> list[Any]:
             tooltip="Instead of a mask: a picture with four channels, whose alpha is the mask (Deforum's "
             "use_alpha_as_mask). What is opaque changes.",
         ),
-        io.MultiType.Input(
-            "mask_video",
-            types=[sockets.Frames, io.Image, io.Video],
-            optional=True,
-            tooltip="Instead of a mask: a clip whose brightness masks the animation frame by frame (Deforum's "
+        frames_input(
+            "Instead of a mask: a clip whose brightness masks the animation frame by frame (Deforum's "
             "video_mask_path), at its own rate, cropped to the animation's size. The animation is no longer than it.",
+            "mask_video",
+            optional=True,
         ),
         io.Boolean.Input("invert_mask", default=False, tooltip="What changes and what stays are exchanged."),
         _number("mask_contrast_adjust", 1.0, 10.0, 0.01, "Contrast of the mask, about its mean; 1 leaves it."),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -71,11 +71,18 @@ def problem_of(
     Choices, bounds of numbers, and typed schedules: whether they can be read, and whether they begin within their
     `bounds`. All the rest of a schedule is known where the animation's length is, in the sampler.
     """
-    if problem := host.check_bounds(cls, dict(given)):
-        return problem
-    try:
+
+    def read() -> None:
         for name, schedule in read_schedules(given, [n for n in schedules if isinstance(given.get(n), str)]).items():
             _check_beginning(name, schedule, (bounds or {}).get(name))
+
+    return host.check_bounds(cls, dict(given)) or problem_in(read)
+
+
+def problem_in(check: Callable[[], object]) -> str | None:
+    """What a check that raises FramedriftError says, as `validate_inputs` returns it; None where all is well."""
+    try:
+        check()
     except FramedriftError as error:
         return str(error)
     return None

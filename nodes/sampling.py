@@ -7,9 +7,8 @@ from typing import Any
 
 from . import host
 from .cast import check_lora, check_scheduled
-from .core.errors import FramedriftError
 from .host import io
-from .options import chained, options_input, options_output, problem_of, read_name_schedules, read_schedules
+from .options import chained, options_input, options_output, problem_in, problem_of, read_name_schedules, read_schedules
 
 _NAMES = ("sampler_schedule", "scheduler_schedule")
 _NUMBERS = ("eta_schedule", "distilled_cfg_scale_schedule", "clipskip_schedule")
@@ -195,11 +194,7 @@ def _existing(given: Mapping[str, Any], names: Any) -> dict[str, Any]:
 
 def _unknown_name(given: Mapping[str, Any], names: Any) -> str | None:
     """What is wrong with schedules of names that were typed: their text, or a name that does not exist."""
-    try:
-        _existing(given, [name for name in names if isinstance(given.get(name), str)])
-    except FramedriftError as error:
-        return str(error)
-    return None
+    return problem_in(lambda: _existing(given, [name for name in names if isinstance(given.get(name), str)]))
 
 
 NODES = [SamplingSchedules, CheckpointSchedule, LoraSchedule]
