@@ -7,7 +7,7 @@ are Deforum's defaults. Contrast is the standard deviation of a frame's luma, to
 its extremes, its root mean square distance from frame 0's, and the extremes of its mean over 15 frames: single frames
 jump, as every one of them has new noise. The demo model is an exact denoiser that mends much of the drift by itself; a
 `--contrast` other than 1, which is multiplied into every frame, stands for a model that fades: with
-`--strength 0.9 --contrast 0.98` nothing is left after 100 frames without the anchor, and nine tenths with it.
+`--strength 0.9 --contrast 0.98` a quarter is left after 100 frames without the anchor, and four fifths with it.
 """
 
 from __future__ import annotations

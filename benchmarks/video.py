@@ -1,4 +1,4 @@
-"""What writing a video costs beside the ffmpeg command: `python benchmarks/video.py --frames 300 --size 512`.
+"""What writing a video costs beside the ffmpeg command: `python benchmarks/video.py --frames 120 --size 512`.
 
 Both are fed the same pictures in the same process, one after the other, and make H.264 at the same quality with the
 same preset. Framedrift starts from float frames, as the nodes have them; ffmpeg from raw bytes through a pipe. Then the
@@ -115,7 +115,7 @@ def memory_over(frames: int, size: int, name: str, folder: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--frames", type=int, default=300)
+    parser.add_argument("--frames", type=int, default=120)
     parser.add_argument("--size", type=int, default=512)
     parser.add_argument("--fps", type=int, default=15)
     parser.add_argument("--crf", type=int, default=19)

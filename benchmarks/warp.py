@@ -8,6 +8,7 @@ held at once beyond what was there before, the result with it, in frames of 3 x 
 """
 
 import argparse
+import os
 import time
 from collections.abc import Callable
 from functools import partial
@@ -65,6 +66,8 @@ def scene(size: int, device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
 
 def main() -> None:
     """Prints one table."""
+    # torch's profiler, which counts the memory, tells of its every start otherwise.
+    os.environ.setdefault("KINETO_LOG_LEVEL", "99")
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", type=int, nargs="+", default=[512, 1024], help="side of the square picture in pixels")
     parser.add_argument("--repeats", type=int, default=10)
