@@ -12,6 +12,8 @@ MAGNIFIED_DENOISE = 0.6
 """Denoise of a place that is magnified by four in area or more."""
 NOTICEABLE = 0.05
 """What a magnification, or a doubtful hole, asks for below this is left to the frame's own denoise."""
+FINEST = 1e-3
+"""A frame is given at least this denoise with full steps: laying out a schedule of millions of steps takes minutes."""
 NOTHING = 1e-6
 """A denoise below this is none: rounding of ``1 - strength``."""
 
@@ -72,7 +74,7 @@ def plan_diffusion(denoise: torch.Tensor, steps: int, cell: int, full_steps: boo
     if most < NOTHING:
         return None
     if full_steps:
-        given, total = steps, int(steps / most)
+        given, total = steps, int(steps / max(most, FINEST))
         share = cells / most
     else:
         given, total = sampler_steps(most, steps), steps

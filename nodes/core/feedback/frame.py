@@ -197,7 +197,7 @@ class FramePainter:
 
         if self.redo is not None:
             image = prepared_again(image, plan, self.redo, make, lambda found: self.colors.finished(found, plan))
-        return made(image, plan, self.redo, make), True
+        return made(image, plan, self.redo, make, prepared), True
 
     def _base(self, frame: int) -> Tensor | None:
         """What an overlay puts back where the mask keeps it; None where there is no overlay, or nothing to put back."""

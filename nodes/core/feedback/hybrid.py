@@ -22,6 +22,7 @@ from .hybrid_motion import FlowSettings, Motion, move_by_flow, move_by_matrix, t
 from .layout import from_clip
 from .options import Option
 from .plan import FramePlan
+from .redo import is_finite
 
 log = logging.getLogger("framedrift")
 
@@ -171,7 +172,10 @@ class Hybrid(Option):
         clip = self._clip()
         if frame >= len(clip):
             raise FramedriftError(f"Hybrid Video: frame {frame} is asked for, and the video has {len(clip)} frames.")
-        return from_clip(clip[frame])
+        picture = from_clip(clip[frame])
+        if not is_finite(picture):
+            raise FramedriftError(f"Hybrid Video: frame {frame} of the video has pixels that are no numbers (NaN).")
+        return picture
 
     def _toning(self, plan: FramePlan) -> Toning:
         cutoffs = (plan.values[_CUTOFF_LOW], plan.values[_CUTOFF_HIGH])

@@ -72,8 +72,9 @@ class Masks(Option):
         for name in ("mask_brightness_adjust", "mask_contrast_adjust", "mask_blur", "mask_overlay_blur"):
             if not 0 <= getattr(self, name) < float("inf"):
                 raise FramedriftError(f"{name} is {getattr(self, name):g}; it must be 0 or more.")
-        for name in ("still", "noise_still"):
-            _check(name, getattr(self, name))
+        for name, mask in (("mask", self.still), ("noise_mask", self.noise_still)):
+            if mask is not None:
+                _check(name, mask)
 
     def signature(self) -> Any:
         """The masks' digests and every setting."""
@@ -163,7 +164,9 @@ class Masks(Option):
             raise FramedriftError("masks: the mask clip is not at the animation's size yet.")
         if frame >= len(clip):
             raise FramedriftError(f"masks: the mask clip has {len(clip)} frames, there is none for frame {frame}.")
-        return brightness(clip[frame])
+        mask = brightness(clip[frame])
+        _check(f"mask_video, frame {frame}", mask)
+        return mask
 
 
 def masked_denoise(
@@ -214,9 +217,7 @@ def _fitted(clip: Any, fps: float, size: tuple[int, int]) -> Frames:
         raise FramedriftError(f"mask_video: {error}") from error
 
 
-def _check(name: str, mask: torch.Tensor | None) -> None:
-    if mask is None:
-        return
+def _check(name: str, mask: torch.Tensor) -> None:
     if mask.ndim != 4 or tuple(mask.shape[:2]) != (1, 1) or mask.numel() == 0:
         raise FramedriftError(f"{name}: a mask has the shape (1, 1, H, W), this has {tuple(mask.shape)}.")
     if not bool(torch.isfinite(mask).all()):

@@ -129,17 +129,18 @@ def moved_on(before: Tensor, after: Tensor, factor: float, method: str) -> Tenso
     return sample(after, away[:, 0], away[:, 1])
 
 
-def made(image: Tensor | None, plan: FramePlan, redo: Redo | None, make: Make) -> Made:
+def made(image: Tensor | None, plan: FramePlan, redo: Redo | None, make: Make, spare: Tensor | None = None) -> Made:
     """A frame diffused, and diffused again with another seed where it came back blank or as no numbers.
 
     What `reroll_blank_frames` says: "ignore" lets blank frames through, and where pixels are no numbers, from which
-    nothing could go on, goes on with what the frame was to start from; "reroll" tries `reroll_patience` other seeds;
+    nothing could go on, goes on with `spare`; "reroll" tries `reroll_patience` other seeds;
     "interrupt" tries none. Where all that was tried is blank, the run stops. Plain pictures may end in one colour.
 
     Args:
         image: the prepared picture (1, 3, H, W), or None for text to image.
         redo: None lets blank frames through.
         make: diffuses it.
+        spare: (1, 3, H, W), what the frame was to start from, without the noise; None is nothing.
 
     Raises:
         StopRun: what came is blank.
@@ -150,7 +151,7 @@ def made(image: Tensor | None, plan: FramePlan, redo: Redo | None, make: Make) -
     if problem is None:
         return Made(found, plan)
     if redo is None or redo.reroll_blank_frames == "ignore":
-        return _as_it_is(found, image, plan, redo)
+        return _as_it_is(found, spare, plan, redo)
     tries = redo.reroll_patience if redo.reroll_blank_frames == "reroll" else 0
     for attempt in range(1, tries + 1):
         log.warning("Frame %d came back %s: it is made again with another seed, %d of %d.",
@@ -208,14 +209,14 @@ def _is_plain(image: Tensor) -> bool:
     return float(image.flatten(2).std(dim=2, correction=0).max()) <= _PLAIN
 
 
-def _as_it_is(found: Tensor, start: Tensor | None, plan: FramePlan, redo: Redo | None) -> Made:
+def _as_it_is(found: Tensor, spare: Tensor | None, plan: FramePlan, redo: Redo | None) -> Made:
     if is_finite(found):
         return Made(found, plan)
-    if redo is None or start is None:
+    if redo is None or spare is None:
         raise FramedriftError(f"Frame {plan.frame} came back {_NAN}. {_ADVICE}")
     log.warning("Frame %d came back %s: what it was to start from, the frame before it, stands in for it.",
                 plan.frame, _NAN)  # fmt: skip
-    return Made(start, plan, {"lost": "NaN; the frame before it stands in"})
+    return Made(spare, plan, {"lost": "NaN; the frame before it stands in"})
 
 
 def _usable(found: Tensor, plan: FramePlan) -> bool:

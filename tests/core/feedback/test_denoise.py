@@ -52,6 +52,8 @@ def test_a_whole_frame_needs_no_mask():
 
 def test_full_steps_are_those_of_the_stock_sampler():
     assert plan_diffusion(flat(0.5), 20, 8, full_steps=True) == Diffusion(40, 20, None)
+    # As 0.5+0.5*sin(2*3.14*t/20) is at frame 25.
+    assert plan_diffusion(flat(4e-6), 20, 8, full_steps=True) == Diffusion(20_000, 20, None)
 
 
 @given(st.floats(0.0, 1.0), st.integers(1, 60), st.booleans())

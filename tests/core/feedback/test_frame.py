@@ -146,3 +146,12 @@ def test_a_clips_picture_is_read_once_a_frame():
 def test_a_clip_may_be_grey_or_have_alpha(channels):
     video = BatchFrames(torch.full((8, *SIZE, channels), 0.25))
     assert torch.equal(paint(plan(strength=1.0), video=video, source=2, image=flat(RED)), flat((0.25,) * 3))
+
+
+def test_the_noise_does_not_stay_where_a_broken_frame_is_left_out():
+    class Broken(Blue):
+        def diffuse(self, image, plan, diffusion, previous):
+            return image * float("nan")
+
+    noisy, ignore = FramePlan(4, 1, 0.5, 10, 5.0, 0.3), Redo(reroll_blank_frames="ignore")
+    assert torch.equal(paint(noisy, ignore, source=3, image=flat(RED), diffuser=Broken()), flat(RED))

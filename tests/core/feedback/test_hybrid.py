@@ -233,6 +233,13 @@ def test_a_frame_beyond_the_clip_is_named(clip):
         hybrid(clip, composite="normal").composed(IMAGE, plan(6), None)
 
 
+def test_a_frame_of_the_clip_that_holds_no_numbers_is_named():
+    broken = wandering()
+    broken[2, 3, 4] = float("nan")
+    with pytest.raises(FramedriftError, match="frame 2 of the video has pixels that are no numbers"):
+        hybrid(BatchFrames(broken), composite="after generation").composed(IMAGE, plan(2), None)
+
+
 def test_alpha_channels_are_left_out():
     option = hybrid(BatchFrames(torch.rand(2, H, W, 4)), composite="normal", use_first_frame=True)
     assert option.composed(IMAGE, plan(1), None).shape == IMAGE.shape

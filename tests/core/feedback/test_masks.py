@@ -194,8 +194,8 @@ def test_a_mask_that_stops_everything_is_said(caplog):
         ({"still": half(), "clip": greys(2)}, "one of them"),
         ({"still": torch.ones(1, 1, 4)}, "shape"),
         ({"still": torch.ones(2, 1, 4, 4)}, "shape"),
-        ({"still": torch.full((1, 1, 4, 4), math.nan)}, "still: .*NaN"),
-        ({"noise_still": torch.full((1, 1, 4, 4), math.inf)}, "noise_still: "),
+        ({"still": torch.full((1, 1, 4, 4), math.nan)}, "^mask: .*NaN"),
+        ({"noise_still": torch.full((1, 1, 4, 4), math.inf)}, "^noise_mask: "),
         ({"still": half(), "mask_blur": -1.0}, "mask_blur is -1"),
         ({"still": half(), "mask_contrast_adjust": math.nan}, "mask_contrast_adjust is nan"),
         ({"still": half(), "mask_overlay_blur": math.inf}, "mask_overlay_blur is inf"),
@@ -204,6 +204,15 @@ def test_a_mask_that_stops_everything_is_said(caplog):
 def test_what_cannot_be_is_said(given, said):
     with pytest.raises(FramedriftError, match=said):
         Masks(**given)
+
+
+def test_a_clip_with_values_that_are_no_numbers_is_named_with_its_frame():
+    clip = greys(4)
+    clip[2, 1, 1] = math.nan
+    masks = Masks(clip=clip).fitted(15.0, SIZE)
+    masks.at(1, SIZE)
+    with pytest.raises(FramedriftError, match=r"mask_video, frame 2: .*NaN"):
+        masks.at(2, SIZE)
 
 
 def test_a_clip_without_frames_or_of_another_type_is_refused():

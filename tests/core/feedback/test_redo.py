@@ -209,17 +209,17 @@ def test_ignoring_lets_a_blank_frame_through_and_goes_on_without_a_broken_one(ca
     assert blank.note == {}
     start = waves()
     with caplog.at_level(logging.WARNING, "framedrift"):
-        broken = made(start, plan(), redo, Painter({1: math.nan}))
-    assert broken.image is start
+        broken = made(start + 0.1, plan(), redo, Painter({1: math.nan}), start)
+    assert broken.image is start, "without the noise that the start has"
     assert broken.plan == plan()
     assert "lost" in broken.note
     assert "Frame 3" in caplog.text
 
 
-@pytest.mark.parametrize(("redo", "start"), [(None, waves()), (Redo(reroll_blank_frames="ignore"), None)])
-def test_a_broken_frame_that_nothing_can_stand_in_for_is_an_error(redo, start):
+@pytest.mark.parametrize(("redo", "spare"), [(None, waves()), (Redo(reroll_blank_frames="ignore"), None)])
+def test_a_broken_frame_that_nothing_can_stand_in_for_is_an_error(redo, spare):
     with pytest.raises(FramedriftError, match=r"Frame 3 .*VAE"):
-        made(start, plan(), redo, Painter({1: math.nan}))
+        made(spare, plan(), redo, Painter({1: math.nan}), spare)
 
 
 def test_without_a_redo_a_blank_frame_stays():
