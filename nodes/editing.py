@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from . import host
 from .cast import check_options
 from .core.errors import FramedriftError
-from .score import SCHEDULES, SEED_SCHEDULES
+from .score import BOUNDS, SCHEDULES, SEED_SCHEDULES
 
 if TYPE_CHECKING:
     from .core.feedback import Options
@@ -38,13 +38,32 @@ def editable(inputs: Mapping[str, Any], options: Options) -> dict[str, Any]:
 
 
 def editable_kinds(inputs: Mapping[str, Any], options: Options) -> dict[str, str]:
-    """How those are read that do not go by their names: "schedule" or, for schedules of names, "names"."""
+    """How those are read that do not go by their names; see `core.run.edits`."""
     from .core.schedule import Schedule
 
     kinds = {name: "schedule" for name in editable(inputs, options) if name.startswith(CAMERA)}
     for name, schedule in options.schedules():
         kinds[name] = "schedule" if isinstance(schedule, Schedule) else "names"
-    return {**kinds, "cadence_schedule": "text"}
+    return {**kinds, "cadence_schedule": "optional"}
+
+
+def editable_limits(inputs: Mapping[str, Any], options: Options) -> dict[str, list[Any]]:
+    """What those may become: least and largest of numbers and of schedules' values, and the choices of names.
+
+    Files are left out: there may be others when a run is edited.
+    """
+    from .core.feedback.sampling import SAMPLER, SCHEDULER
+    from .sampler import FrameFeedbackSampler
+
+    limits: dict[str, list[Any]] = {name: list(bounds) for name, bounds in BOUNDS.items()}
+    declared: dict[str, Any] = FrameFeedbackSampler.INPUT_TYPES()
+    for name, (kind, said, *_) in (declared["required"] | declared["optional"]).items():
+        if name in _PLAIN and kind != "BOOLEAN":
+            limits[name] = list(said["options"]) if kind == "COMBO" else [said["min"], said["max"]]
+    for part, prefix in options.prefixes():
+        limits |= {prefix + own: list(part.BOUNDS[own]) for own in part.schedules if own in part.BOUNDS}
+    limits |= {SAMPLER: host.sampler_names(), SCHEDULER: host.scheduler_names(), f"{CAMERA}fov": [0, 180]}
+    return {name: limits[name] for name in editable(inputs, options) if name in limits}
 
 
 def edited_inputs(inputs: Mapping[str, Any], command: Mapping[str, Any]) -> dict[str, Any]:

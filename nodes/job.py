@@ -12,7 +12,7 @@ import torch
 
 from . import host
 from .core.errors import FramedriftError
-from .editing import editable, editable_kinds, edited_inputs
+from .editing import editable, editable_kinds, editable_limits, edited_inputs
 from .projection import warp_settings
 from .sampler_inputs import COHERENCES
 from .score import SCHEDULES, SEED_SCHEDULES, Score
@@ -81,11 +81,14 @@ class Job:
             "width": score.size[1],
             "editable": editable(self.inputs, score.options),
             "editable_kinds": editable_kinds(self.inputs, score.options),
+            "editable_limits": editable_limits(self.inputs, score.options),
             "node": self.hidden.unique_id,
             "prompt": self.hidden.prompt,
         }
         if score.closing:
             manifest["loops"] = True
+        if score.longest is not None:
+            manifest["longest"] = score.longest
         store = run_store()
         return choose_run(store, self.inputs["resume"], self.inputs["run_name"], manifest, fingerprint(shaping))
 

@@ -101,10 +101,10 @@ def _path(name: str):
     store = run_store()
     if name.strip():
         return store.path_of(name.strip())
-    runs = [run for run in store.list() if run.problem is None]
-    if not runs:
+    path = store.newest()
+    if path is None:
         raise FramedriftError(f"run: there is no run yet in {store.root}.")
-    return max(runs, key=lambda run: (run.created, run.name)).path
+    return path
 
 
 NODES = [LoadRun]

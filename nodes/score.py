@@ -23,6 +23,15 @@ SCHEDULES = {
     "cfg_scale_schedule": "cfg",
     "noise_schedule": "noise",
 }
+#: The least and the largest value of schedules, as plans check them; None is endless.
+BOUNDS = {
+    "strength_schedule": (0, 1),
+    "steps_schedule": (1, 10_000),
+    "cfg_scale_schedule": (0, 100),
+    "noise_schedule": (0, 10),
+    "subseed_strength_schedule": (0, 1),
+    "cadence_schedule": (1, None),
+}
 #: Schedules that an older prompt does not have, and what they are then. Deforum's defaults.
 SEED_SCHEDULES = {
     "seed_schedule": '0:(s), 1:(-1), "max_f-2":(-1), "max_f-1":(s)',
@@ -42,6 +51,7 @@ class Score:
     Attributes:
         inputs: the node's, by their ids.
         num_frames, fps, seed, size: of the finished animation; size is (h, w).
+        longest: how many frames its clips allow; None where there is none.
         closing: frames at the end over which a loop is closed; they are not diffused.
         prompts: going over into the first one where it loops.
         video: what diffused frames start from, a picture a frame; None where there is none.
@@ -57,6 +67,7 @@ class Score:
         from .core.feedback.guides import merged
 
         self.inputs = inputs
+        self.longest: int | None = None
         self.num_frames, self.fps, self.seed = inputs["num_frames"], inputs["fps"], inputs["seed"]
         self.size = (inputs["height"], inputs["width"])
         self.video = self._clip()
@@ -95,10 +106,12 @@ class Score:
         from .core.feedback import Options
 
         options = (self.inputs.get("options") or Options()).fitted(self.fps, self.size)
-        self._shorten(min(options.lengths(), default=self.num_frames), "the shortest clip among its options")
+        if lengths := options.lengths():
+            self._shorten(min(lengths), "the shortest clip among its options")
         return options
 
     def _shorten(self, length: int, clip: str) -> None:
+        self.longest = length if self.longest is None else min(length, self.longest)
         if length < self.num_frames:
             log.info("the animation has %d frames, as %s has, not %d", length, clip, self.num_frames)
             self.num_frames = length

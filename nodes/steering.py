@@ -42,9 +42,11 @@ class Steered:
             self._report("running")
             while (wanted := self._attend()) != "stop":
                 if wanted is None and not self._frames():
-                    state = "complete"
                     self.run.finish()
-                    break
+                    # Given while the end was written down: an extension, say.
+                    if not self._controls.waiting():
+                        state = "complete"
+                        break
         except StopRun as stop:
             log.warning("%s: %s What there is is handed on.", self.run.name, stop)
         except BaseException:
@@ -66,6 +68,9 @@ class Steered:
     def close(self) -> None:
         """Lets the run go."""
         self.run.close()
+        # Given after the last look: there is something to do for the same graph, which ComfyUI may have in its cache.
+        if self._controls.waiting():
+            run_store().note_change()
 
     def __enter__(self) -> Steered:
         return self
@@ -93,8 +98,6 @@ class Steered:
         job, run = self.job, self.run
         plans = job.score.plans
         done = job.score.plan_index(run.last_index)
-        if job.score.track is not None:
-            run.keep_track(job.score.track, replace=bool(run.edits or self._pending))
         if done < len(plans):
             job.ensure_room(run.path, len(plans) - done)
         if self._diffuser is None:
@@ -107,6 +110,8 @@ class Steered:
             self._leave_out(error)
             return True
         self._settled = job
+        if job.score.track is not None:
+            run.keep_track(job.score.track)
         text = host.file_metadata(job.hidden)
         edits = [command.entry() for command in self._pending]
         for frame in animate(run, plans, job.scene(), self._diffuser, job.settings, text, edits):
@@ -161,17 +166,24 @@ class Steered:
 
     def _rewind(self, command: Command) -> None:
         """Goes on with a branch that ends at an earlier frame."""
-        frame = command.arguments["frame"]
-        self._controls.done(command)
-        branch = self.run.branch(frame)
+        frame, controls = command.arguments["frame"], self._controls
+        try:
+            branch = self.run.branch(frame)
+        except FramedriftError as error:
+            self._say_left_out(command, error)
+            return
         self.run.mark("stopped")
         self._report("stopped")
         self.run.close()
         log.info("going on with %s, a branch of %s after frame %d", branch, self.run.name, frame)
         self._open(run_store().open(branch))
+        # What was given while the branch was made.
+        self._controls.take_over(controls)
+        self.run.mark("running")
 
     def _report(self, state: str, **more: Any) -> None:
         run, score = self.run, self.job.score
+        made = len(run.entries)
         host.send_event(
             EVENT,
             {
@@ -179,8 +191,9 @@ class Steered:
                 "run": run.name,
                 "state": state,
                 "frame": run.last_index,
-                "frames": len(run.entries),
-                "total": len(score.plans),
+                "frames": made,
+                # An edit of the cadence, or an extension, leaves frames that no plan has any more.
+                "total": made + len(score.plans) - score.plan_index(run.last_index),
                 "num_frames": score.num_frames,
                 **more,
             },

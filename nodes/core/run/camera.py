@@ -12,7 +12,7 @@ from .files import write_atomic
 
 
 def write_track(path: Path, track: Track) -> None:
-    """Writes a track's numbers, exactly; what lies at `path` is replaced in one step."""
+    """Writes a track's numbers, exactly; what lies at `path` is replaced in one step, where it differs."""
     from safetensors.numpy import save
 
     if isinstance(track, Track3D):
@@ -21,7 +21,9 @@ def write_track(path: Path, track: Track) -> None:
         arrays = {"matrices": track.matrices, "deltas": track.motions(), "size": np.array(track.size, np.int64)}
     else:
         raise FramedriftError(f"camera: a {type(track).__name__} is no camera track that a run can keep")
-    write_atomic(path, save({name: np.ascontiguousarray(values) for name, values in arrays.items()}))
+    data = save({name: np.ascontiguousarray(values) for name, values in arrays.items()})
+    if not path.exists() or path.read_bytes() != data:
+        write_atomic(path, data)
 
 
 def read_track(path: Path) -> Track | None:

@@ -11,7 +11,8 @@ from ..errors import FramedriftError
 from .edits import checked_arguments
 from .files import readable_errors
 from .folder import Layout
-from .mailbox import MOMENTARY, Command, names, put, read_one, remove
+from .lock import is_held
+from .mailbox import MOMENTARY, Command, keep, names, put, read_one, remove
 
 if TYPE_CHECKING:
     from .run import Run
@@ -58,22 +59,31 @@ def give(store: RunStore, name: str | Path, action: str, **arguments: Any) -> di
         raise FramedriftError(f"Run {status.name} is damaged: {status.problem}")
     held = status.state in ("running", "paused")
     if not held and action in MOMENTARY:
-        raise FramedriftError(
-            f"action: run {status.name} is not running (it is {status.state}): nobody can {action} it."
-        )
-    manifest = store.read_manifest(name)
-    checked = checked_arguments(action, arguments, status, manifest.get("editable_kinds", {}))
+        raise nobody(status.name, action, status.state)
+    checked = checked_arguments(action, arguments, status, store.read_manifest(name))
     answer: dict[str, Any] = {"run": status.name, "action": action, "state": status.state}
     if action == "rewind" and not held:
         branch = store.branch(name, checked["frame"])
         store.note_change()
         return {**answer, "branch": branch, "note": f"{branch} goes on from there when it is queued."}
     with readable_errors(f"write a command for run {status.name}", status.path):
-        command = put(Layout(status.path), action, checked)
+        layout = Layout(status.path)
+        command = put(layout, action, checked)
+        if held and not is_held(layout) and command.id in names(layout):
+            # Who rendered it took a last look before the command was there.
+            held = False
+            if action in MOMENTARY:
+                remove(layout, command.id)
+                raise nobody(status.name, action, store.status(name).state)
         if not held:
             store.note_change()
     note = "It takes effect before the next frame." if held else "It waits until the run is gone on with."
     return {**answer, "command": command.id, "note": note}
+
+
+def nobody(name: str, action: str, state: str) -> FramedriftError:
+    """The error for a command that somebody has to do at once, where nobody renders the run."""
+    return FramedriftError(f"action: run {name} is not running (it is {state}): nobody can {action} it.")
 
 
 class Controls:
@@ -113,6 +123,12 @@ class Controls:
             remove(self._layout, command.id)
             self._handed.discard(command.id)
             self._read.pop(command.id, None)
+
+    def take_over(self, other: Controls) -> None:
+        """What still waits for the run that this one is a branch of waits for this one from now on."""
+        for command in other.waiting():
+            keep(self._layout, command)
+            other.done(command)
 
 
 def attend(

@@ -8,7 +8,7 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from ..errors import FramedriftError
@@ -51,16 +51,21 @@ def beside(path: Path) -> Iterator[Path]:
 
 
 def replace(source: Path, target: Path) -> None:
-    """Renames over what is there; on Windows a viewer or virus scanner that has the file open is given a moment."""
+    """Renames over what is there."""
+    patiently(lambda: os.replace(source, target))  # noqa: PTH105 - what the crash tests stand on
+
+
+def patiently(change: Callable[[], object]) -> None:
+    """Renames or removes a file; on Windows a viewer or virus scanner that has it open is given a moment."""
     for pause in (0.02, 0.1, 0.5):
         try:
-            os.replace(source, target)  # noqa: PTH105 - what the crash tests stand on
+            change()
             return
         except PermissionError:
             if os.name != "nt":
                 raise
             time.sleep(pause)
-    os.replace(source, target)  # noqa: PTH105
+    change()
 
 
 def sync_folder(folder: Path) -> None:

@@ -7,11 +7,19 @@ from typing import TYPE_CHECKING
 from ..errors import FramedriftError
 from .folder import Layout
 
+try:
+    import fcntl
+except ImportError:
+    # Windows.
+    fcntl = None
+
 if TYPE_CHECKING:
     from filelock import BaseFileLock
 
-# Whoever only asks whether a run is held has its lock for less than a millisecond.
+# Whoever only asks whether a run is held has its lock for less than a millisecond: a writer waits longer than that,
+# and so does, on Windows, who asks at the same time.
 PATIENCE = 0.5
+LOOK = 0.02
 
 
 def hold(layout: Layout) -> BaseFileLock:
@@ -41,7 +49,12 @@ def is_held(layout: Layout) -> bool:
     if not layout.lock.exists():
         return False
     try:
-        with FileLock(layout.lock, timeout=0, thread_local=False):
+        if fcntl is not None:
+            # What any number can have who look at the same time, on a disk that cannot be written to as well.
+            with layout.lock.open("rb") as file:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             return False
-    except Timeout:
+        with FileLock(layout.lock, timeout=LOOK, thread_local=False).acquire(poll_interval=0.002):
+            return False
+    except (BlockingIOError, Timeout):
         return True

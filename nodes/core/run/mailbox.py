@@ -5,6 +5,7 @@ A command stays until it has taken effect, so that an edit that was accepted out
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -15,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from .files import write_atomic
+from .files import patiently, write_atomic
 from .folder import Layout
 from .journal import plain
 
@@ -84,13 +85,15 @@ def read_one(layout: Layout, name: str) -> Command | None:
         return None
     except (ValueError, KeyError, TypeError) as error:
         log.warning("%s is no command that can be read (%r): it is set aside", path, error)
-        path.rename(path.with_suffix(".bad"))
+        # Somebody else may have done so at the same time.
+        with contextlib.suppress(FileNotFoundError):
+            path.replace(path.with_suffix(".bad"))
         return None
 
 
 def remove(layout: Layout, name: str) -> None:
     """Takes a command out of the mailbox, if it is there."""
-    path_of(layout, name).unlink(missing_ok=True)
+    patiently(lambda: path_of(layout, name).unlink(missing_ok=True))
 
 
 def path_of(layout: Layout, name: str) -> Path:

@@ -16,6 +16,8 @@ log = logging.getLogger("framedrift")
 
 CONTINUE, NEW_RUN, NAMED_RUN = "continue", "new run", "named run"
 RESUME_CHOICES = (CONTINUE, NEW_RUN, NAMED_RUN)
+#: Settings that say which run is meant, not what it shows.
+PLACING = frozenset({"resume", "run_name", "fps"})
 
 
 def fingerprint(shaping: dict[str, Any]) -> str:
@@ -61,6 +63,9 @@ def choose_run(store: RunStore, choice: str, name: str, manifest: dict[str, Any]
             or another process writes it.
     """
     if choice == NAMED_RUN:
+        name = name.strip()
+        if not name:
+            raise FramedriftError(f"run_name: '{NAMED_RUN}' needs the name of a run, such as animation_00001.")
         found = store.read_manifest(name)
         if found["fingerprint"] != mark:
             raise FramedriftError(
@@ -68,7 +73,7 @@ def choose_run(store: RunStore, choice: str, name: str, manifest: dict[str, Any]
                 f"Put them back, or choose '{NEW_RUN}'."
             )
         return store.open(name)
-    path = store.find(mark) if choice == CONTINUE else None
+    path = store.newest(mark) if choice == CONTINUE else None
     if path is not None:
         log.info("going on with the run %s", path)
         return store.open(path)
@@ -76,6 +81,6 @@ def choose_run(store: RunStore, choice: str, name: str, manifest: dict[str, Any]
 
 
 def _differences(found: dict[str, Any], wanted: dict[str, Any]) -> str:
-    before = found.get("settings", {})
-    names = sorted(k for k in {*before, *wanted} if before.get(k) != wanted.get(k))
-    return ", ".join(names) or "another model, prompt or start picture"
+    before, now = found.get("settings", {}), wanted.get("settings", {})
+    names = sorted(k for k in {*before, *now} - PLACING if before.get(k) != now.get(k))
+    return ", ".join(names) or "another model, picture or clip"

@@ -44,13 +44,14 @@ class Run:
         self._layout = layout
         self._lock = lock
         self._root = root
+        # First, so that nothing is dropped that is given to this process.
+        drop_stale(layout)
         for folder in (layout.path, layout.frames, layout.depths, layout.states):
             folder.mkdir(exist_ok=True)
             sweep(folder)
         self._manifest = read_manifest(layout)
         self._journal = mended(layout)
         check_pictures(layout, self.entries, CHECKED_ON_OPENING)
-        drop_stale(layout)
 
     @property
     def name(self) -> str:
@@ -173,14 +174,10 @@ class Run:
             log.warning("The journal of run %s waits for its last line: %s", self.path.name, error)
         return self.entries[-1]
 
-    def keep_track(self, track: Track, replace: bool = False) -> None:
-        """Writes the camera's poses into the folder: `RunStore.read` gives them back.
-
-        Where there are some they stay, unless `replace`: after an edit of the camera, or when the run became longer.
-        """
-        if replace or not self._layout.camera.exists():
-            with readable_errors(f"write the camera of run {self.path.name}", self.path):
-                write_track(self._layout.camera, track)
+    def keep_track(self, track: Track) -> None:
+        """Writes the camera's poses into the folder: `RunStore.read` gives them back."""
+        with readable_errors(f"write the camera of run {self.path.name}", self.path):
+            write_track(self._layout.camera, track)
 
     def frames(
         self,

@@ -55,7 +55,7 @@ class RunStatus:
 
 def status_of(name: str, layout: Layout) -> RunStatus:
     """The status of the run in a folder; a damaged one is told, not raised."""
-    problem, missing = None, None
+    problem = missing = None
     try:
         held = is_held(layout)
         manifest = read_manifest(layout)
@@ -64,12 +64,16 @@ def status_of(name: str, layout: Layout) -> RunStatus:
         waiting = read_all(layout)
     except (FramedriftError, OSError) as error:
         return RunStatus(name, layout.path, "damaged", problem=str(error))
-    try:
-        if broken:
-            raise broken_journal(lines, broken)
-        missing = None if held else missing_line(layout, lines)
-    except FramedriftError as error:
-        problem = str(error)
+    if broken:
+        problem = str(broken_journal(lines, broken))
+    elif not held:
+        try:
+            missing = missing_line(layout, lines)
+        except FramedriftError as error:
+            if is_held(layout) or good_lines(layout.journal)[0] != lines:
+                # Somebody began to write meanwhile: what was read is not all of one moment.
+                return status_of(name, layout)
+            problem = str(error)
     entries = [json.loads(line) for line in (*lines, *([missing] if missing else []))]
     edits = edits_of(entries)
     known = {edit["id"] for edit in edits}

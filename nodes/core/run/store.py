@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import time
@@ -65,10 +66,17 @@ class RunStore:
                 discard(layout)
                 raise
 
-    def find(self, fingerprint: str) -> Path | None:
-        """The newest run with this fingerprint, complete or not; runs that cannot be read are passed over."""
-        found = [run for run in self.list() if run.fingerprint == fingerprint]
-        return max(found, key=lambda run: (run.created, run.name)).path if found else None
+    def newest(self, fingerprint: str | None = None) -> Path | None:
+        """The newest run, or the newest with this fingerprint, complete or not; damaged ones are passed over."""
+        found = []
+        for layout in map(Layout, self._folders()):
+            with contextlib.suppress(FramedriftError):
+                manifest = read_manifest(layout)
+                if fingerprint in (None, manifest["fingerprint"]):
+                    found.append((manifest["created"], self._name(layout), layout))
+        # Journals are long: one is read at a time, mostly the first alone.
+        ordered = (layout for *_, layout in sorted(found, reverse=True, key=lambda run: run[:2]))
+        return next((layout.path for layout in ordered if self._summary(layout).problem is None), None)
 
     def open(self, name_or_path: str | Path) -> Run:
         """Opens a run to go on with it, mending what a kill left.
@@ -129,7 +137,13 @@ class RunStore:
     def size_of(self, name_or_path: str | Path) -> int:
         """The bytes of a run's files. Those that it shares with a branch count for both."""
         path = self._layout(name_or_path).path
-        return sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
+        total = 0
+        for folder, _, files in os.walk(path):
+            for file in files:
+                # What somebody writes to is renamed meanwhile.
+                with contextlib.suppress(FileNotFoundError):
+                    total += (Path(folder) / file).stat().st_size
+        return total
 
     def path_of(self, name_or_path: str | Path) -> Path:
         """The folder of a run; FramedriftError, naming `run_name` and the last runs, where there is none."""

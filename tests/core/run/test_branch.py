@@ -44,7 +44,7 @@ def test_a_branch_goes_on_as_the_run_did(store, writer, made, frame):
     assert store.read_manifest(name)["branch"] == {"of": "sky_00001", "after": kept}
     status = store.status(name)
     assert (status.state, status.last_frame, status.frames) == ("stopped", kept, kept + 1)
-    assert store.find("print").name == name, "what is queued again goes on with the branch"
+    assert store.newest("print").name == name, "what is queued again goes on with the branch"
     with store.open(name) as run:
         assert (run.last_index, run.complete, run.fingerprint) == (kept, False, "print")
         run.verify()

@@ -43,10 +43,13 @@ def test_a_run_is_read_with_its_camera_and_its_warps(tmp_path):
     track = Camera3D().track(5, 12.0, 0, (4, 6))
     store = RunStore(tmp_path)
     with store.create("a", {"settings": SETTINGS, "fps": 12.0, "num_frames": 5}, "mark") as run:
-        run.keep_track(track)
-        run.commit(0, torch.rand(1, 3, 4, 6), None, {}, {})
         run.keep_track(Camera2D().track(5, 12.0, 0, (4, 6)))
+        run.commit(0, torch.rand(1, 3, 4, 6), None, {}, {})
+        run.keep_track(track)
+        written = (run.path / "camera.safetensors").stat().st_mtime_ns
+        run.keep_track(track)
+        assert (run.path / "camera.safetensors").stat().st_mtime_ns == written, "written only where it changes"
     found = store.read("a_00001")
-    assert np.array_equal(found.track.views, track.views), "the first word stands"
+    assert np.array_equal(found.track.views, track.views)
     assert found.settings == WarpSettings("pinhole", 0.5, 20.0, "wrap", "nearest")
     assert (found.fps, found.num_frames) == (12.0, 5)

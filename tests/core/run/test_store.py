@@ -120,10 +120,10 @@ def test_frames_take_rate_and_size_from_the_manifest_and_are_read_when_asked(sto
 def test_find_takes_the_newest_of_the_same_fingerprint(store):
     for name, mark in (("b", "x"), ("a", "x"), ("c", "y")):
         store.create(name, {}, mark).close()
-    assert store.find("x").name == "a_00001"
-    assert store.find("z") is None
+    assert store.newest("x").name == "a_00001"
+    assert store.newest("z") is None
     (store.root / "a_00001/run.json").write_text("{")
-    assert store.find("x").name == "b_00001", "one that cannot be read is passed over"
+    assert store.newest("x").name == "b_00001", "one that cannot be read is passed over"
     problems = {run.name: run.problem for run in store.list()}
     assert problems["b_00001"] is None
     assert "run.json is damaged" in problems["a_00001"]
@@ -294,5 +294,5 @@ def test_a_run_found_below_a_relative_root_opens_from_any_folder(tmp_path, monke
         pass
     (tmp_path / "elsewhere").mkdir()
     monkeypatch.chdir(tmp_path / "elsewhere")
-    with store.open(store.find("print")) as run:
+    with store.open(store.newest("print")) as run:
         assert run.path.name == "made_00001"
