@@ -11,7 +11,7 @@ from framedrift.nodes.core.errors import FramedriftError
 from framedrift.nodes.core.feedback.masks import Masks as MasksOption
 from framedrift.nodes.core.video.encode import encode_h264
 from framedrift.nodes.headless import folders
-from framedrift.nodes.headless.runner import run_prompt
+from framedrift.nodes.headless.runner import node_classes, run_prompt
 from framedrift.nodes.headless.video import VideoFile
 from framedrift.nodes.masks import Masks
 
@@ -185,6 +185,22 @@ def test_inverted_it_is_the_other_half(tmp_path, flight_prompt):
     given, frames = animation(flight_prompt, tmp_path, invert_mask=True, mask_overlay_blur=0.0)
     assert np.abs(frames[2] - given)[:, 48:].max() == 0
     assert np.abs(frames[2] - given)[:, :40].mean() > 0.05
+
+
+def test_the_overlay_puts_back_the_guide_that_the_animation_starts_from(tmp_path, flight_prompt):
+    (tmp_path / "input").mkdir()
+    given, prompt = masked(flight_prompt, tmp_path / "input", mask_overlay_blur=0.0)
+    del prompt["3"]["inputs"]["init_image"]
+    prompt["guides"] = {"class_type": "FramedriftGuideImages", "inputs": {"start_image": ["init", 0], "keyframes": ""}}
+    declared = node_classes()["FramedriftGuideImages"].INPUT_TYPES()["required"]
+    prompt["guides"]["inputs"] |= {name: spec[1]["default"] for name, spec in declared.items() if name != "keyframes"}
+    prompt["masks"]["inputs"]["options"] = ["guides", 0]
+    run_prompt(prompt, folders.Folders(tmp_path / "output", tmp_path / "input", tmp_path / "temp", tmp_path / "models"))
+    frames = frames_below(tmp_path / "output")
+    assert len(frames) == 3
+    for frame in frames:
+        assert np.abs(frame - given)[:, :48].max() == 0
+        assert np.abs(frame - given)[:, 56:].mean() > 0.01
 
 
 def test_a_mask_of_another_shape_is_refused_before_the_first_frame(tmp_path, flight_prompt):
