@@ -68,13 +68,14 @@ class Course:
     255, on the mean over all pixels (6 to 8 at 768x512, 15 at 96x64), whatever the camera does.
     """
 
-    def __init__(self, guides: Sequence[Guide], values: Values, num_frames: int) -> None:
+    def __init__(self, guides: Sequence[Guide], values: Values, num_frames: int, cuts: Sequence[int] = ()) -> None:
         """Lays out the way.
 
         Args:
             guides: at least one, at most one a frame.
             values: the sampled schedules of their nodes.
             num_frames: of the animation.
+            cuts: frames at which nothing of the past is kept: a way begins after the last one before its guide.
 
         Raises:
             FramedriftError: two at the same frame.
@@ -89,7 +90,8 @@ class Course:
         previous = 0
         for frame, guide in self.guides.items():
             most, slope, spans, strengths, colors = (values.numbers[guide.prefix + name] for name in SCHEDULES)
-            span = min(int(spans[frame]), max(frame - previous, 1))
+            since = max((cut for cut in cuts if previous < cut < frame), default=previous)
+            span = min(int(spans[frame]), max(frame - since, 1))
             way = np.arange(frame - span + 1, frame + 1)
             blend = blend_factors(most[way], slope[way], (way - (frame - span)) / span)
             self._shares[way] = 1 - np.cumprod(1 - blend)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Self
 
@@ -125,8 +126,12 @@ def parse_places(text: str) -> tuple[KeyTime, ...]:
     return tuple(keys)
 
 
-def merged(options: Options, values: Values, num_frames: int, seed: int, fps: float) -> Course | None:
+def merged(
+    options: Options, values: Values, num_frames: int, seed: int, fps: float, cuts: Sequence[int] = ()
+) -> Course | None:
     """The way along the guides of all Guide Images nodes of a chain (fitted, see `Options.fitted`); None without any.
+
+    `cuts` are the frames at which the sampler's own strength is 0, see `Course`.
 
     Raises:
         FramedriftError: two guides at the same frame.
@@ -135,7 +140,7 @@ def merged(options: Options, values: Values, num_frames: int, seed: int, fps: fl
     for part, prefix in options.prefixes():
         if isinstance(part, Guides):
             guides += part.guides(num_frames, seed, fps, prefix)
-    return Course(guides, values, num_frames) if guides else None
+    return Course(guides, values, num_frames, cuts) if guides else None
 
 
 def _cropped(pictures: Tensor, size: tuple[int, int]) -> Tensor:

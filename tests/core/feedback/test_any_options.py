@@ -218,8 +218,8 @@ class Animation:
         camera = dice.choice(CAMERAS)
         track = camera.track(count, FPS, 0, self.size) if camera is not None else None
         values = options.sample(count, 0, FPS)
-        course = merged(options, values, count, 0, FPS)
         strength = np.array([dice.choice([0.0, 0.4, 0.7, 0.7, 1.0]) for _ in range(count)])
+        course = merged(options, values, count, 0, FPS, np.flatnonzero(strength <= 0).tolist())
         if course is not None:
             strength = np.array([course.strength(frame, float(kept)) for frame, kept in enumerate(strength)])
         asked = {frame for part in options.parts for frame in part.keyframes(count, 0, FPS)}

@@ -122,6 +122,19 @@ def test_a_cut_on_the_way_stays_one():
     assert way.strength(60, 0.0) == 0.75
 
 
+def test_a_way_begins_after_the_last_cut():
+    values = Values({name: np.broadcast_to(value, 61) for name, value in DEFAULTS.items()})
+    one = Guide(60, picture(60), "guide")
+    whole, cut = Course([one], values, 61), Course([one], values, 61, cuts=[20, 45, 50, 60])
+    assert [frame for frame in range(61) if cut.share(frame) > 0] == list(range(51, 61))
+    assert whole.share(50) > 0
+    first = cut.blended(picture(7), plan(51), since=50)
+    assert not torch.equal(first, picture(7)), "the frame at the cut has taken in nothing yet"
+    assert torch.equal(
+        Course([one], values, 61, cuts=[20]).blended(picture(7), plan(51)), whole.blended(picture(7), plan(51))
+    )
+
+
 # ---------------------------------------------------------------- pictures
 
 
