@@ -15,6 +15,8 @@ from .options import problem_in
 from .projection import bad_range, projection_inputs, warp_settings
 from .video import frames_input
 
+#: The longest side of a picture that is made, in pixels.
+LONGEST = 16384
 FITS = ["crop", "pad", "stretch"]
 _BETWEENS = ["tween", "nearest"]
 FIT_TOOLTIP = (
@@ -121,7 +123,7 @@ class LoadVideoFrames(io.ComfyNode):
         file = kwargs.get("file")
         if file is not None and (problem := _sources_problem("video" in kwargs, file)):
             return problem
-        return problem_in(lambda: file and input_file(file)) or True
+        return problem_in(lambda: file and file.strip() and input_file(file)) or True
 
     @classmethod
     def fingerprint_inputs(cls, file="", **kwargs):
@@ -452,13 +454,13 @@ class UpscaleFrames(io.ComfyNode):
                 frames_input("What to upscale. Gaps are filled with tweens first, at the small size."),
                 io.UpscaleModel.Input("upscale_model", tooltip="From ComfyUI's Load Upscale Model."),
                 io.Int.Input(
-                    "width", default=0, min=0, max=16384, step=8, tooltip="Width in pixels; 0 goes with the height."
+                    "width", default=0, min=0, max=LONGEST, step=8, tooltip="Width in pixels; 0 goes with the height."
                 ),
                 io.Int.Input(
                     "height",
                     default=0,
                     min=0,
-                    max=16384,
+                    max=LONGEST,
                     step=8,
                     tooltip="Height in pixels; 0 goes with the width. Both 0 keep what the model gives.",
                 ),
@@ -492,10 +494,17 @@ def _sources_problem(linked: bool, file: str) -> str | None:
 
 
 def asked_size(own: tuple[int, int], width: int, height: int) -> tuple[int, int]:
-    """(h, w) of what was asked for, where 0 goes with the other side."""
+    """(h, w) of what was asked for, where 0 goes with the other side. FramedriftError where that side is too long."""
     if not width and not height:
         return own
-    return height or max(1, round(width * own[0] / own[1])), width or max(1, round(height * own[1] / own[0]))
+    size = height or max(1, round(width * own[0] / own[1])), width or max(1, round(height * own[1] / own[0]))
+    for name, side in zip(("height", "width"), size, strict=True):
+        if side > LONGEST:
+            raise FramedriftError(
+                f"{name}: it goes with the other side of a picture of {own[1]}x{own[0]}, and would be {side}; "
+                f"{LONGEST} is the most. Ask for a smaller picture, or give both sides."
+            )
+    return size
 
 
 NODES = [

@@ -68,12 +68,76 @@ def test_exactly_one_source_is_asked_for(place):
         run(clips.LoadVideoFrames)
     with pytest.raises(FramedriftError, match="both given"):
         run(clips.LoadVideoFrames, video=VideoFile(place / "input" / "clip.mp4"), file="clip.mp4")
+    known = defaults(clips.LoadVideoFrames)
+    assert "both missing" in clips.LoadVideoFrames.validate_inputs(**known)
+    assert "both given" in clips.LoadVideoFrames.validate_inputs(**known | {"file": "clip.mp4", "video": None})
+    assert clips.LoadVideoFrames.validate_inputs(**known | {"file": " ", "video": None}) is True
+    assert clips.LoadVideoFrames.validate_inputs(**known | {"file": "clip.mp4"}) is True
 
 
 def test_a_file_that_is_no_video_is_named(place):
     (place / "input" / "text.mp4").write_text("no video")
-    with pytest.raises(FramedriftError, match=r"text\.mp4"):
+    with pytest.raises(FramedriftError, match=r"^file: text\.mp4 cannot be read"):
         run(clips.LoadVideoFrames, file="text.mp4")
+
+
+def test_a_side_that_goes_with_the_other_has_its_limit(place):
+    assert clips.asked_size((20, 40), 0, 8) == (8, 16)
+    with pytest.raises(FramedriftError, match=r"^height: .* 40x8000, and would be 204800; 16384 is the most"):
+        clips.asked_size((8000, 40), 1024, 0)
+    with pytest.raises(FramedriftError, match=r"^width: .*would be 204800"):
+        clips.asked_size((40, 8000), 0, 1024)
+
+
+def broken(pictures):
+    return pictures.masked_fill(torch.arange(len(pictures))[:, None, None, None] == 1, float("nan"))
+
+
+@pytest.mark.parametrize(
+    ("node", "name", "more"),
+    [
+        (clips.TrimFrames, "frames", {}),
+        (clips.ReverseFrames, "frames", {}),
+        (clips.RetimeFrames, "frames", {"speed": 0.5}),
+        (clips.LastFrame, "frames", {}),
+        (clips.UpscaleFrames, "frames", {"upscale_model": None}),
+        (clips.JoinClips, "clip_2", {"clip_1": batch()}),
+        (clips.JoinClips, "clip_4", {"clip_1": batch(), "clip_2": batch()}),
+        (clips.ImagesToFrames, "images", {}),
+    ],
+)
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        (batch(0), "the batch is empty"),
+        (batch()[..., :2], "48x32 pixels with 2 channels are no picture"),
+        (batch()[..., 0], "pictures are wanted"),
+        (broken(batch()), "number 2 of 6 has pixels that are no numbers"),
+    ],
+)
+def test_links_that_hold_no_pictures_are_named(node, name, more, given, words):
+    with pytest.raises(FramedriftError, match=f"^{name}: {words}"):
+        run(node, **more | {name: given})
+
+
+@pytest.mark.parametrize(
+    ("depth", "words"),
+    [
+        (batch()[..., 0].masked_fill(batch()[..., 0] > 0.8, float("nan")), "number 6 of 6 has pixels"),
+        (batch(5), "5 pictures of 48x32 for 6 images"),
+        ("near", "a MASK is wanted"),
+    ],
+)
+def test_a_depth_that_does_not_fit_is_named(depth, words):
+    with pytest.raises(FramedriftError, match=f"^depth: {words}"):
+        run(clips.ImagesToFrames, images=batch(), depth=depth)
+
+
+@pytest.mark.parametrize("node", [clips.TrimFrames, clips.ReverseFrames, clips.RetimeFrames, clips.ImagesToFrames])
+def test_one_channel_becomes_three(node):
+    name = "images" if node is clips.ImagesToFrames else "frames"
+    (frames,) = run(node, **{name: batch()[..., :1]})
+    assert frames[0].shape == (32, 48, 3)
 
 
 def test_another_file_of_the_same_name_is_read_again(place):
