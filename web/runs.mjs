@@ -59,6 +59,12 @@ export function fromEvent({ run, state, frame, frames, num_frames, problem = nul
   return { name: run, state, last_frame: frame, frames, num_frames, problem };
 }
 
+/** What an edit can change of a run, and what it will be then: edits that wait come before it. */
+export function withWaiting({ editable, pending = [] }) {
+  const edits = pending.filter((command) => command.action === "edit");
+  return Object.assign({}, editable, ...edits.map((command) => command.arguments.changes));
+}
+
 /** What was typed, of the kind that it takes the place of; an Error that says what would be right. */
 export function typedValue(text, present) {
   const said = text.trim();
@@ -81,6 +87,13 @@ export function typedWhole(text, low, high) {
     throw new Error(`Type a whole number from ${low} to ${high}.`);
   }
   return value;
+}
+
+/** What follows from a command, in a line. */
+export function noteOf(action, state, answer) {
+  if (action === "video") return `${[answer.subfolder, answer.filename].filter(Boolean).join("/")}`;
+  if (isLive(state) && (action === "pause" || action === "stop")) return "After the frame at hand.";
+  return answer.note ?? "";
 }
 
 /** Whether a run's folder was made for this run_name; any was, where that is empty. */

@@ -1,5 +1,5 @@
 // The strip on a sampler node: one line on its run, the buttons that steer it, and a small form where one needs words.
-import { actions, isLive, stateText, typedValue, typedWhole } from "./runs.mjs";
+import { actions, stateText, typedValue, typedWhole, withWaiting } from "./runs.mjs";
 
 const LABELS = {
   pause: ["Pause", "Wait after the frame at hand"],
@@ -39,7 +39,7 @@ const STYLE = `
 export class Strip {
   #run = {};
   #parts = {};
-  #busy = false;
+  #busy = new Set();
 
   constructor(document, { steer, details, close }) {
     this.document = document;
@@ -57,12 +57,14 @@ export class Strip {
       this.#apply();
     });
     form.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") this.#closeForm();
-      else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) this.#apply();
-      else return;
-      // The page would queue the workflow, or leave what it shows.
+      const held = event.ctrlKey || event.metaKey;
+      const taken = event.key === "Escape" || (event.key === "Enter" && held);
+      // The page would queue the workflow, leave what it shows, or take a letter typed into the list for a shortcut.
+      if (taken || !(held || event.altKey)) event.stopPropagation();
+      if (!taken) return;
       event.preventDefault();
-      event.stopPropagation();
+      if (event.key === "Escape") this.#closeForm();
+      else this.#apply();
     });
     const line = this.#make("div", { className: "line" });
     line.append(state, hide);
@@ -121,8 +123,10 @@ export class Strip {
   }
 
   async #give(action, given) {
-    if (this.#busy) return false;
-    this.#lock(true);
+    // A video may take minutes, in which the run is steered all the same.
+    const lane = action === "video" ? "video" : "steering";
+    if (this.#busy.has(lane)) return false;
+    this.#lock(lane, true);
     try {
       const { text, link } = await this.steer(this.#run.name, action, given);
       this.note(text, { link });
@@ -131,14 +135,14 @@ export class Strip {
       this.note(error.message, { wrong: true });
       return false;
     } finally {
-      this.#lock(false);
+      this.#lock(lane, false);
     }
   }
 
-  #lock(busy) {
+  #lock(lane, busy) {
     // The buttons stay as they are: one that is disabled would lose the focus.
-    this.#busy = busy;
-    this.element.setAttribute("aria-busy", String(busy));
+    this.#busy[busy ? "add" : "delete"](lane);
+    this.element.setAttribute("aria-busy", String(this.#busy.has("steering")));
   }
 
   // ------------------------------------------------------------ forms
@@ -146,7 +150,7 @@ export class Strip {
   async #openEdit() {
     let editable;
     try {
-      ({ editable } = await this.details(this.#run.name));
+      editable = withWaiting(await this.details(this.#run.name));
     } catch (error) {
       this.note(error.message, { wrong: true });
       return;
@@ -240,11 +244,4 @@ export class Strip {
   #say(element, text) {
     if (element.textContent !== text) element.textContent = text;
   }
-}
-
-/** What follows from a command, in a line. */
-export function noteOf(action, state, answer) {
-  if (action === "video") return `${[answer.subfolder, answer.filename].filter(Boolean).join("/")}`;
-  if (isLive(state) && (action === "pause" || action === "stop")) return "After the frame at hand.";
-  return answer.note ?? "";
 }

@@ -1,6 +1,6 @@
 // Which sampler nodes show a strip: those whose run the server tells of, and those that the user asks for.
-import { EVENT, Runs, SAMPLER, fitsName, fromEvent, idOf, isLive, newestRun, nodeOf } from "./runs.mjs";
-import { Strip, noteOf } from "./strip.mjs";
+import { EVENT, Runs, SAMPLER, fitsName, fromEvent, idOf, isLive, newestRun, nodeOf, noteOf } from "./runs.mjs";
+import { Strip } from "./strip.mjs";
 
 const WIDGET = "framedrift_run";
 const MARGIN = 6;

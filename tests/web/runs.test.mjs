@@ -3,7 +3,8 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 
 import {
-  Runs, actions, fitsName, fromEvent, idOf, newestRun, nodeOf, stateText, typedValue, typedWhole,
+  Runs, actions, fitsName, fromEvent, idOf, newestRun, nodeOf, noteOf, stateText, typedValue, typedWhole,
+  withWaiting,
 } from "../../web/runs.mjs";
 
 const schema = JSON.parse(readFileSync(new URL("../../web/run.schema.json", import.meta.url), "utf8"));
@@ -46,6 +47,23 @@ test("what is typed is of the kind that it takes the place of", () => {
   }
   assert.equal(typedWhole(" -1 ", -1, 5), -1);
   for (const text of ["", "1.5", "6", "-2", "x", "1e0", "٣"]) assert.throws(() => typedWhole(text, -1, 5), /from -1 to 5/);
+});
+
+test("the next edit starts from what those that wait make of an input", () => {
+  const edit = (changes) => ({ id: "1", action: "edit", arguments: { changes } });
+  const editable = { prompts: "0: a sky", strength_schedule: "0:(0.5)" };
+  const pending = [edit({ prompts: "0: a sea" }), { id: "2", action: "extend", arguments: { frames: 3 } }];
+  assert.deepEqual(withWaiting({ editable, pending }), { ...editable, prompts: "0: a sea" });
+  assert.deepEqual(withWaiting({ editable, pending: [...pending, edit({ prompts: "0: a lake" })] }).prompts, "0: a lake");
+  assert.deepEqual(withWaiting({ editable }), editable);
+  assert.equal(editable.prompts, "0: a sky");
+});
+
+test("what follows from a command is a line", () => {
+  assert.equal(noteOf("video", null, { subfolder: "video", filename: "a.mp4" }), "video/a.mp4");
+  assert.equal(noteOf("video", null, { subfolder: "", filename: "a.mp4" }), "a.mp4");
+  assert.equal(noteOf("pause", "running", { note: "x" }), "After the frame at hand.");
+  assert.equal(noteOf("edit", "running", { note: "x" }), "x");
 });
 
 test("a run_name fits its numbered folders only", () => {
