@@ -193,6 +193,24 @@ def test_files_do_not_leave_the_output_folder(tmp_path):
         run_prompt(prompt, places(tmp_path))
 
 
+def test_imported_options_shape_the_pictures_and_are_exported(tmp_path):
+    """Deforum's defaults: Perlin noise, a little sharpening, and a stronger noise in the latent."""
+    prompt = workflow(text=small("deforum_default.txt"))
+    prompt["sampler"]["inputs"] |= {"options": ["import", 8]}
+    inputs = {"prompts": ["import", 0], "settings": ["import", 2], "options": ["import", 8], "num_frames": 4}
+    inputs |= {"fps": 15.0, "width": 64, "height": 64, "filename_prefix": "out/a"}
+    prompt["export"] = {"class_type": "FramedriftExportAnimation", "inputs": inputs}
+    done = run_prompt(prompt, places(tmp_path))
+    run_prompt(workflow(text=small("deforum_default.txt")), places(tmp_path))
+    runs = sorted((tmp_path / "output" / "framedrift").iterdir())
+    frames = [sorted(run.glob("frames/*.png"))[1].read_bytes() for run in runs]
+    assert len(frames) == 2
+    assert frames[0] != frames[1]
+    written = json.loads(next(path for path in done.files if path.suffix == ".txt").read_text())
+    assert (written["noise_type"], written["noise_multiplier_schedule"]) == ("perlin", "0: (1.05)")
+    assert (written["amount_schedule"], written["color_coherence"]) == ("0: (0.1)", "LAB")
+
+
 @pytest.mark.comfyui
 def test_every_kind_feeds_the_sampler_in_comfyui(rendering):
     for name in KINDS:

@@ -93,7 +93,7 @@ def _write_warp(values: dict[str, Any], given: dict[str, Any]) -> None:
 
 def _own(given: dict[str, Any]) -> dict[str, Any]:
     """Settings that the Deforum keys do not give back by themselves."""
-    known = {*_SAME, *_SCHEDULES, *_SUBSEEDS, "steps_schedule", "sampler_name"}
+    known = {*_SAME, *_SCHEDULES, *_SUBSEEDS, "steps_schedule", "sampler_name", "color_coherence"}
     return {name: value for name, value in given.items() if name not in known and isinstance(value, str | int | float)}
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 
 from ..schedule import StringSchedule, parse_string_schedule
@@ -58,6 +59,7 @@ _SCHEDULERS = {
     "beta": "beta",
     "linear quadratic": "linear_quadratic",
 }
+_OWN = re.compile(r"[a-z0-9]+(_[a-z0-9]+)+|deis|ipndm|heunpp2")
 _NEAREST_SCHEDULERS = {"polyexponential": "exponential", "align your steps": "normal", "turbo": "normal"}
 _LABELS = {name: label for label, name in _SAMPLERS.items()}
 _SCHEDULER_LABELS = {
@@ -86,6 +88,11 @@ def sampler_of(label: str) -> tuple[str, str | None, bool] | None:
     if base not in _PLAIN:
         return None
     return _PLAIN[base], scheduler or ("ddim_uniform" if base == "ddim" else None), True
+
+
+def own_name(label: str) -> tuple[str, None, bool] | None:
+    """The same for a name that looks like one of ComfyUI's, and like none of the WebUI's."""
+    return (label, None, True) if _OWN.fullmatch(label) else None
 
 
 def scheduler_of(label: str, sampler: str = "") -> tuple[str, bool] | None:

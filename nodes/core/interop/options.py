@@ -138,7 +138,7 @@ def _samplers(reader: Reader) -> dict[str, StringSchedule]:
     reader.say("enable_sampler_scheduling", MAPPED, "Sampling Schedules takes sampler_schedule.")
     known: dict[str, tuple[str, str | None, bool]] = {}
     for time, _, label in given.keys:
-        sampler = names.sampler_of(label)
+        sampler = names.sampler_of(label) or names.own_name(label)
         if sampler is None:
             text = f"{shown(label)!r}, at key {shown(time.text, 20)}, is no sampler known here"
             reader.say(SAMPLER, LEFT_OUT, f"{text}; the sampler's own is used.")
@@ -165,7 +165,7 @@ def _schedulers(reader: Reader) -> dict[str, StringSchedule]:
     sampler = reader.settings.get("sampler_name", "")
     known: dict[str, str] = {}
     for time, _, label in given.keys:
-        scheduler = names.scheduler_of(label, sampler)
+        scheduler = names.scheduler_of(label, sampler) or names.own_name(label)
         if scheduler is None:
             text = f"{shown(label)!r}, at key {shown(time.text, 20)}, is no scheduler known here"
             reader.say(SCHEDULER, LEFT_OUT, f"{text}; the sampler's own is used.")
