@@ -31,11 +31,10 @@ def denoise_map(
     Returns:
         (1, 1, H, W) float64 in 0..1: in float32, 0.35 of 20 steps would be 6.
     """
-    magnified = magnification.clamp(1, 4).log2().mul_(MAGNIFIED_DENOISE / 2)
-    magnified = torch.where(magnified < NOTICEABLE, torch.zeros_like(magnified), magnified)
-    everywhere = magnified.double().clamp_(min=denoise)
-    uncovered = torch.where(holes < NOTICEABLE, torch.zeros_like(holes), holes)
-    return torch.maximum(everywhere, uncovered.double().mul_(hole_denoise))
+    magnified = magnification.clamp(1, 4).log2_().mul_(MAGNIFIED_DENOISE / 2)
+    everywhere = functional.threshold_(magnified, NOTICEABLE, 0.0).double().clamp_(min=denoise)
+    uncovered = functional.threshold(holes, NOTICEABLE, 0.0).double().mul_(hole_denoise)
+    return torch.maximum(everywhere, uncovered)
 
 
 @dataclass(frozen=True)
