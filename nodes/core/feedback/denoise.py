@@ -32,7 +32,7 @@ def denoise_map(
         (1, 1, H, W) float64 in 0..1: in float32, 0.35 of 20 steps would be 6.
     """
     magnified = magnification.clamp(1, 4).log2_().mul_(MAGNIFIED_DENOISE / 2)
-    everywhere = functional.threshold_(magnified, NOTICEABLE, 0.0).double().clamp_(min=denoise)
+    everywhere = functional.threshold(magnified, NOTICEABLE, 0.0, inplace=True).double().clamp_(min=denoise)
     uncovered = functional.threshold(holes, NOTICEABLE, 0.0).double().mul_(hole_denoise)
     return torch.maximum(everywhere, uncovered)
 
