@@ -168,7 +168,7 @@ class ExportAnimation(io.ComfyNode):
         deforum = deforum_settings(
             schedule, camera, given, num_frames, fps, (height, width), prompts.blend, prompts.overlap, options
         )
-        table = parseq_manifest(schedule, camera, given, num_frames, fps, (height, width))
+        table = parseq_manifest(schedule, camera, given, num_frames, fps, (height, width), options)
         first, saved = host.save_path(filename_prefix, "txt", (height, width))
         results, texts = [], []
         for value, extension in ((deforum, "txt"), (table, "json")):

@@ -9,6 +9,7 @@ import numpy as np
 from ..camera import Camera, Camera2D, Camera3D, Track2D
 from ..camera.track import motion_curves
 from ..errors import FramedriftError
+from ..feedback.coherence import Coherence
 from ..feedback.options import Options
 from ..schedule import PromptSchedule, Schedule, as_schedule
 from ..schedule.keys import Timing
@@ -18,6 +19,7 @@ from .defaults import DEFAULTS
 from .export_options import write_options
 from .model import SamplerSettings, schedule_from_values
 from .motion import CAMERA_2D, CAMERA_3D, FLIP
+from .parseq import COHERENCE_FIELDS
 from .sampling import LAB, OWN_KEY
 
 _PADDINGS = {"replicate": "border", "reflect": "reflection", "zeros": "zeros"}
@@ -142,6 +144,7 @@ def parseq_manifest(
     num_frames: int,
     fps: float,
     size: tuple[int, int] = (512, 512),
+    options: Options | None = None,
 ) -> dict[str, Any]:
     """The animation as Parseq's manifest: every value at every frame, motion as deltas too. It can be imported.
 
@@ -168,6 +171,12 @@ def parseq_manifest(
     for name, field in fields.items():
         if name in given:
             columns[field] = as_schedule(given[name], name).sample(num_frames, seed, fps)
+    if options is not None and (coherence := options.only(Coherence)) is not None:
+        columns |= {
+            field: coherence.schedules[name].sample(num_frames, seed, fps)
+            for field, name in COHERENCE_FIELDS.items()
+            if name in coherence.schedules
+        }
     frames = []
     for frame in range(num_frames):
         row: dict[str, Any] = {"frame": frame}
@@ -175,10 +184,10 @@ def parseq_manifest(
         positive, negative = prompts.text_at(frame, num_frames, seed)
         row["deforum_prompt"] = _joined(positive, negative)
         frames.append(row)
-    options = {"input_fps": fps, "output_fps": fps, "bpm": 120, "cadence": given.get("diffusion_cadence", 1)}
+    rates = {"input_fps": fps, "output_fps": fps, "bpm": 120, "cadence": given.get("diffusion_cadence", 1)}
     managed = [name for name in columns if not name.endswith("_delta")]
     meta = {"generated_by": "framedrift", "version": "0.1"}
-    return {"meta": meta, "options": options, "managedFields": managed, "rendered_frames": frames}
+    return {"meta": meta, "options": rates, "managedFields": managed, "rendered_frames": frames}
 
 
 def _motion(camera: Camera2D | Camera3D | None) -> dict[str, Any]:

@@ -6,8 +6,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
 from ..schedule import Schedule
 from .defaults import DEFAULTS
 from .deforum import import_deforum, said_nowhere
@@ -19,20 +17,25 @@ from .model import (
     NO_EFFECT,
     UNKNOWN,
     ImportedAnimation,
-    InteropError,
     Log,
     number,
-    schedule_from_values,
-    shown,
-    told,
     whole,
 )
+from .parseq_table import Table, check_version
 
 _DEEP = ("translation_z", "rotation_3d_x", "rotation_3d_y", "rotation_3d_z")
 _FLAT = ("angle", "zoom")
 MOTION = (*_FLAT, "translation_x", "translation_y", *_DEEP)
 _FLIP_MOTION = ("perspective_flip_theta", "perspective_flip_phi", "perspective_flip_gamma")
 _FLIP = (*_FLIP_MOTION, "perspective_flip_fv")
+#: What is Coherence's of a manifest, by the name of its schedule.
+COHERENCE_FIELDS = {
+    "contrast": "contrast_schedule",
+    "antiblur_kernel": "kernel_schedule",
+    "antiblur_sigma": "sigma_schedule",
+    "antiblur_amount": "amount_schedule",
+    "antiblur_threshold": "threshold_schedule",
+}
 _FIELDS = {
     "noise": "noise_schedule",
     "strength": "strength_schedule",
@@ -43,13 +46,8 @@ _FIELDS = {
     "subseed_strength": "subseed_strength_schedule",
     "transform_center_x": "transform_center_x",
     "transform_center_y": "transform_center_y",
-    "contrast": "contrast_schedule",
-    "antiblur_kernel": "kernel_schedule",
-    "antiblur_sigma": "sigma_schedule",
-    "antiblur_amount": "amount_schedule",
-    "antiblur_threshold": "threshold_schedule",
+    **COHERENCE_FIELDS,
 }
-_COHERENCE = ("contrast", "antiblur_")
 #: How fields begin whose node takes a picture or a clip, which a manifest does not have.
 _PICTURES = {
     "hybrid_": "chain Hybrid Video, whose schedule of this name takes such values",
@@ -80,8 +78,8 @@ def import_parseq(manifest: Mapping[str, Any], log: Log) -> ImportedAnimation:
     has none, its plain values are taken frame by frame, as Deforum does with deltas switched off. Raises InteropError
     naming the field and frame.
     """
-    _check_version(manifest)
-    table = _Table(manifest["rendered_frames"])
+    check_version(manifest)
+    table = Table(manifest["rendered_frames"])
     options = manifest.get("options")
     options = options if isinstance(options, Mapping) else {}
     values: dict[str, Any] = {"max_frames": table.num_frames}
@@ -105,8 +103,8 @@ def import_parseq(manifest: Mapping[str, Any], log: Log) -> ImportedAnimation:
 
 def overlaid(values: Mapping[str, Any], manifest: Mapping[str, Any], log: Log) -> dict[str, Any]:
     """A Deforum file's keys with those of the manifest that it names in their place."""
-    _check_version(manifest)
-    table = _Table(manifest["rendered_frames"])
+    check_version(manifest)
+    table = Table(manifest["rendered_frames"])
     deltas = values.get("parseq_use_deltas", True) is not False
     quiet = Log(log.title)
     found = schedules_of(table, deltas, quiet)
@@ -128,7 +126,7 @@ def overlaid(values: Mapping[str, Any], manifest: Mapping[str, Any], log: Log) -
     return merged
 
 
-def schedules_of(table: _Table, use_deltas: bool, log: Log) -> dict[str, Any]:
+def schedules_of(table: Table, use_deltas: bool, log: Log) -> dict[str, Any]:
     """Deforum's schedules by its keys, out of the fields that the first frame defines."""
     found: dict[str, Any] = {}
     with_deltas = any(f"{field}_delta" in table.fields for field in (*MOTION, *_FLIP))
@@ -148,64 +146,6 @@ def schedules_of(table: _Table, use_deltas: bool, log: Log) -> dict[str, Any]:
     return found
 
 
-class _Table:
-    """The rendered frames, checked: every one an object with a whole frame number, in ascending order."""
-
-    def __init__(self, frames: Any):
-        if not isinstance(frames, list) or not frames:
-            raise InteropError("it must be a list of frames; render the document in Parseq first.", "rendered_frames")
-        found: dict[int, Mapping[str, Any]] = {}
-        for index, frame in enumerate(frames):
-            if not isinstance(frame, Mapping):
-                raise InteropError(f"entry {index} is {shown(frame, 20)}, and must be an object.", "rendered_frames")
-            place = f"rendered_frames[{index}].frame"
-            found[whole(frame.get("frame"), place, 0, MAX_FRAMES - 1)] = frame
-        self.doubled = len(frames) - len(found)
-        self.places = sorted(found)
-        self.rows = [found[place] for place in self.places]
-        self.num_frames = self.places[-1] + 1
-        self.missing = self.num_frames - len(self.rows)
-        self.fields = {str(key): None for key, value in self.rows[0].items() if value is not None}
-
-    def numbers(self, field: str) -> np.ndarray:
-        """The field's value at every frame; between frames that are missing, on the line."""
-        known = [
-            (place, number(row[field], f"{field} at frame {place}"))
-            for place, row in zip(self.places, self.rows, strict=True)
-            if row.get(field) is not None
-        ]
-        places, values = zip(*known, strict=True)
-        return np.interp(np.arange(self.num_frames), places, np.array(values, np.float64))
-
-    def schedule(self, field: str, name: str) -> Schedule:
-        return schedule_from_values(self.numbers(field), name)
-
-    def texts(self, field: str) -> dict[str, str]:
-        """The text at every frame at which it changes."""
-        changes: dict[str, str] = {}
-        last = None
-        for place, row in zip(self.places, self.rows, strict=True):
-            text = row.get(field)
-            if text is None or text == last:
-                continue
-            if not isinstance(text, str):
-                raise InteropError(f"it is {shown(text)}, and must be a text.", f"{field} at frame {place}")
-            changes[str(place)] = last = text
-        return changes
-
-
-def _check_version(manifest: Mapping[str, Any]) -> None:
-    if "rendered_frames" not in manifest:
-        raise InteropError(
-            "it is missing: this Parseq document was not rendered. Press Render in Parseq and copy its output.",
-            "rendered_frames",
-        )
-    meta = manifest.get("meta")
-    version = meta.get("version") if isinstance(meta, Mapping) else None
-    if version is not None and str(version).split(".")[0].lstrip("v") not in ("0", ""):
-        raise InteropError(f"it is {told(str(version))}; this importer reads Parseq's versions 0.x.", "meta.version")
-
-
 def _mode(values: Mapping[str, Any]) -> str:
     """3D where the camera moves in depth, or where nothing says that the picture turns or zooms in its plane."""
     moving = {field for field in MOTION if field in values and _moves(values[field], field)}
@@ -221,7 +161,7 @@ def _moves(schedule: Schedule, field: str) -> bool:
     return any(key.value != rest for key in schedule.keys)
 
 
-def _prompts(manifest: Mapping[str, Any], table: _Table, log: Log) -> dict[str, str]:
+def _prompts(manifest: Mapping[str, Any], table: Table, log: Log) -> dict[str, str]:
     if "deforum_prompt" in table.fields:
         return table.texts("deforum_prompt")
     document = manifest.get("prompts")
@@ -240,7 +180,7 @@ def _prompts(manifest: Mapping[str, Any], table: _Table, log: Log) -> dict[str, 
     return made
 
 
-def _explain_fields(table: _Table, mode: str, log: Log) -> None:
+def _explain_fields(table: Table, mode: str, log: Log) -> None:
     for field in table.fields:
         base = field.removesuffix("_delta").removesuffix("_pc")
         if field in ("frame", "deforum_prompt"):
@@ -254,7 +194,7 @@ def _explain_fields(table: _Table, mode: str, log: Log) -> None:
         elif field.startswith("transform_center_") and mode == "3D":
             log.add(field, NO_EFFECT, "the motion is 3D.")
         elif field in _FIELDS:
-            node = "Coherence's " if field.startswith(_COHERENCE) else ""
+            node = "Coherence's " if field in COHERENCE_FIELDS else ""
             log.add(field, MAPPED, f"{node}{_FIELDS[field]}.")
         elif base in _ELSEWHERE:
             log.add(field, *_ELSEWHERE[base])
@@ -278,7 +218,7 @@ def _explain_motion(field: str, base: str, mode: str, counts: bool, log: Log) ->
         log.add(field, MAPPED, f"the {mode} camera's {base}.")
 
 
-def _explain(manifest: Mapping[str, Any], options: Mapping[str, Any], table: _Table, log: Log) -> None:
+def _explain(manifest: Mapping[str, Any], options: Mapping[str, Any], table: Table, log: Log) -> None:
     if table.missing:
         text = f"{table.missing} frames between the first and the last are missing: values run on the line between."
         log.notes.append(text)

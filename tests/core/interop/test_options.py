@@ -13,7 +13,7 @@ from framedrift.nodes.core.feedback.noise import Noise
 from framedrift.nodes.core.feedback.options import Options
 from framedrift.nodes.core.feedback.redo import RESCUES, Redo
 from framedrift.nodes.core.feedback.sampling import Checkpoints, SamplingSchedules
-from framedrift.nodes.core.interop import deforum_settings, import_animation
+from framedrift.nodes.core.interop import deforum_settings, import_animation, parseq_manifest
 from framedrift.nodes.core.interop.names import sampler_of, scheduler_of
 from framedrift.nodes.core.schedule import parse_prompts, parse_schedule, parse_string_schedule
 
@@ -155,6 +155,17 @@ def test_parseqs_contrast_and_antiblur_are_coherences():
     assert found.report.status("antiblur_amount") == "mapped"
     assert "Hybrid Video" in found.report["hybrid_comp_alpha"].sentence
     assert "unknown" not in {entry.status for entry in found.report.values()}
+
+
+def test_contrast_and_sharpening_go_out_to_parseq():
+    options = imported(contrast_schedule="0:(1), 9:(1.2)", amount_schedule="0:(0.3)").options
+    table = parseq_manifest(parse_prompts("0: a fox"), None, {}, 10, FPS, options=options)
+    found = import_animation(json.dumps(table)).options
+    assert found.texts() == {
+        "contrast_schedule": "0:(1.0), 9:(1.2)", "kernel_schedule": "0:(5.0), 9:(5.0)",
+        "sigma_schedule": "0:(1.0), 9:(1.0)", "amount_schedule": "0:(0.3), 9:(0.3)",
+        "threshold_schedule": "0:(0.0), 9:(0.0)",
+    }  # fmt: skip
 
 
 def test_astrias_options_are_handed_on():
