@@ -43,6 +43,10 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         for line in COMMANDS[options.command](options):
             print(line)
+        sys.stdout.flush()
+    except BrokenPipeError:
+        # Who reads has enough, as `head` has; nothing more is to be written when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except (KeyboardInterrupt, progress.Interrupted):
         print("Stopped. The frames that were made are kept.", file=sys.stderr)
         return INTERRUPTED

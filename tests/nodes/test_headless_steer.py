@@ -1,7 +1,10 @@
 """`framedrift runs`, `resume` and `control`, as a user meets them."""
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -159,3 +162,18 @@ def test_a_run_goes_on_after_an_extension_and_an_edit(command, store, tmp_path):
     assert command("control", "q_00001", "rewind", "frame=4")[0] == 0
     assert command("resume", "q_00003")[0] == 0
     assert store.journal("q_00003") == store.journal("q_00001"), "the journal replays to the same pictures"
+
+
+def test_who_reads_only_the_beginning_gets_no_complaint(store, made):
+    """As `framedrift runs | head -0` does."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    line = [sys.executable, "-m", "framedrift.nodes.headless.cli", "runs", "--output-dir", str(store.root.parent)]
+    ended = subprocess.run(line, stdout=writer, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(writer)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
+def test_no_name_is_no_run(command, made):
+    assert command("resume", "")[2] == command("resume", " ")[2]
+    assert "there is no run '' in" in command("resume", "")[2]

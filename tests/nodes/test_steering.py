@@ -416,7 +416,7 @@ def test_a_named_run_of_other_settings_names_those_alone(tmp_path):
     other = {"num_frames": 2, "resume": "named run"}
     with pytest.raises(NodeError, match=r"made with other settings \(cfg_scale_schedule, seed\)\. Put them back"):
         run_prompt(prompt(**other, run_name="a_00001", seed=8, cfg_scale_schedule="0:(4)"), places(tmp_path))
-    with pytest.raises(NodeError, match="'named run' needs the name of a run"):
+    with pytest.raises(NodeError, match=r"run_name: there is no run '' in .*last ones: a_00001"):
         run_prompt(prompt(**other, run_name=" "), places(tmp_path))
     run_prompt(prompt(**other, run_name=" a_00001 "), places(tmp_path))
     branch = give(store(tmp_path), "a_00001", "rewind", frame=0)["branch"]

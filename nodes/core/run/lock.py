@@ -56,5 +56,7 @@ def is_held(layout: Layout) -> bool:
             return False
         with FileLock(layout.lock, timeout=LOOK, thread_local=False).acquire(poll_interval=0.002):
             return False
+    except FileNotFoundError:
+        return False
     except (BlockingIOError, Timeout):
         return True

@@ -17,7 +17,7 @@ log = logging.getLogger("framedrift")
 CONTINUE, NEW_RUN, NAMED_RUN = "continue", "new run", "named run"
 RESUME_CHOICES = (CONTINUE, NEW_RUN, NAMED_RUN)
 #: Settings that say which run is meant, not what it shows.
-PLACING = frozenset({"resume", "run_name", "fps"})
+PLACING = frozenset({"resume", "run_name"})
 
 
 def fingerprint(shaping: dict[str, Any]) -> str:
@@ -63,9 +63,6 @@ def choose_run(store: RunStore, choice: str, name: str, manifest: dict[str, Any]
             or another process writes it.
     """
     if choice == NAMED_RUN:
-        name = name.strip()
-        if not name:
-            raise FramedriftError(f"run_name: '{NAMED_RUN}' needs the name of a run, such as animation_00001.")
         found = store.read_manifest(name)
         if found["fingerprint"] != mark:
             raise FramedriftError(

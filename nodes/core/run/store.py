@@ -170,12 +170,13 @@ class RunStore:
             return ""
 
     def _layout(self, name_or_path: str | Path) -> Layout:
-        path = self.root / name_or_path
-        layout = Layout(inside(self.root, path))
-        if not layout.path.is_dir():
-            near = ", ".join(run.name for run in self.list()[-5:]) or "none"
-            raise FramedriftError(f"run_name: there is no run {name_or_path} in {self.root} (the last ones: {near}).")
-        return layout
+        name = str(name_or_path).strip()
+        if name:
+            layout = Layout(inside(self.root, self.root / name))
+            if layout.path.is_dir():
+                return layout
+        near = ", ".join(sorted(map(self._name, map(Layout, self._folders())))[-5:]) or "none"
+        raise FramedriftError(f"run_name: there is no run {name or repr('')} in {self.root} (the last ones: {near}).")
 
     def _name(self, layout: Layout) -> str:
         return layout.path.resolve().relative_to(self.root.resolve()).as_posix()
