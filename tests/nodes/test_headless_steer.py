@@ -175,5 +175,5 @@ def test_who_reads_only_the_beginning_gets_no_complaint(store, made):
 
 
 def test_no_name_is_no_run(command, made):
-    assert command("resume", "")[2] == command("resume", " ")[2]
-    assert "there is no run '' in" in command("resume", "")[2]
+    for name in ("", " "):
+        assert f"there is no run {name!r} in" in command("resume", name)[2]

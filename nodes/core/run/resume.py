@@ -63,6 +63,7 @@ def choose_run(store: RunStore, choice: str, name: str, manifest: dict[str, Any]
             or another process writes it.
     """
     if choice == NAMED_RUN:
+        name = name.strip()
         found = store.read_manifest(name)
         if found["fingerprint"] != mark:
             raise FramedriftError(

@@ -170,13 +170,15 @@ class RunStore:
             return ""
 
     def _layout(self, name_or_path: str | Path) -> Layout:
-        name = str(name_or_path).strip()
-        if name:
+        name = str(name_or_path)
+        if name.strip():
             layout = Layout(inside(self.root, self.root / name))
             if layout.path.is_dir():
                 return layout
         near = ", ".join(sorted(map(self._name, map(Layout, self._folders())))[-5:]) or "none"
-        raise FramedriftError(f"run_name: there is no run {name or repr('')} in {self.root} (the last ones: {near}).")
+        raise FramedriftError(
+            f"run_name: there is no run {name if name.strip() else repr(name)} in {self.root} (the last ones: {near})."
+        )
 
     def _name(self, layout: Layout) -> str:
         return layout.path.resolve().relative_to(self.root.resolve()).as_posix()
