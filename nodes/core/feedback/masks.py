@@ -80,7 +80,7 @@ class Masks(Option):
         """The masks' digests and every setting."""
         return {
             "still": None if self.still is None else digest(self.still),
-            "clip": clip_mark(self.clip) if isinstance(self.clip, Frames) else None,
+            "clip": clip_mark(self.clip),
             "invert": self.invert_mask,
             "adjust": [self.mask_brightness_adjust, self.mask_contrast_adjust, self.mask_blur],
             "overlay": self.mask_overlay_blur if self.overlay_mask else None,
