@@ -735,6 +735,9 @@ def video_from_file(path: Path) -> Any:
 
 # ---------------------------------------------------------------- routes and events
 
+#: How many requests are answered at once: a video takes one of them for as long as it is made.
+ROUTE_THREADS = 2
+
 
 def add_routes(prefix: str, answer: Callable[..., Any], largest_body: int) -> None:
     """Answers what lies below `prefix` on ComfyUI's server, also below /api; elsewhere there is nobody to ask.
@@ -742,15 +745,18 @@ def add_routes(prefix: str, answer: Callable[..., Any], largest_body: int) -> No
     Args:
         prefix: as "/framedrift".
         answer: `(method, path, query, headers, body)` to an answer with `status`, `headers` and `body`, which is
-            bytes or a file's path; called in a thread of its own, so that the server goes on meanwhile. `path` is what
-            follows the prefix, with the percent signs that it was sent with.
+            bytes or a file's path; called in a thread, so that the server goes on meanwhile, and in two at once at
+            most, so that many who look on do not hold up the rendering. `path` is what follows the prefix, with the
+            percent signs that it was sent with.
         largest_body: in bytes; one byte more is read of a longer one, so that `answer` can tell.
     """
     if (server := _server()) is None:
         return
     import asyncio
     import sys
+    from concurrent.futures import ThreadPoolExecutor
 
+    threads = ThreadPoolExecutor(ROUTE_THREADS, "framedrift")
     # The library that ComfyUI's server is built on, as that module has it.
     web = sys.modules["server"].web
 
@@ -760,7 +766,8 @@ def add_routes(prefix: str, answer: Callable[..., Any], largest_body: int) -> No
         while len(body) <= largest_body and (part := await request.content.read(largest_body + 1 - len(body))):
             body += part
         path = request.rel_url.raw_path.partition(f"{prefix}/")[2]
-        given = await asyncio.to_thread(answer, request.method, path, dict(request.query), dict(request.headers), body)
+        asked = (request.method, path, dict(request.query), dict(request.headers), body)
+        given = await asyncio.get_running_loop().run_in_executor(threads, answer, *asked)
         if isinstance(given.body, Path):
             return web.FileResponse(given.body, status=given.status, headers=given.headers)
         return web.Response(body=given.body, status=given.status, headers=given.headers)

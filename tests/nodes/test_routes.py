@@ -1,11 +1,14 @@
 """What lies below /framedrift: every answer, every refusal; in a running ComfyUI too."""
 
+import asyncio
 import http.client
 import json
+import sys
 import time
 import urllib.parse
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 
 import av
 import cv2
@@ -442,6 +445,51 @@ def test_an_error_of_the_pack_itself_is_logged_and_names_no_place(flight, monkey
 def test_without_a_server_there_is_nobody_to_tell():
     host.send_event("framedrift.run", {})
     host.add_routes("/framedrift", answer, LARGEST_BODY)
+
+
+class Server:
+    """As much of ComfyUI's server as registers routes."""
+
+    def __init__(self):
+        self.handlers = {}
+        self.routes = SimpleNamespace(get=self.register, post=self.register)
+
+    def register(self, path):
+        return lambda handler: self.handlers.setdefault(path, handler)
+
+
+def test_many_who_look_on_take_turns(monkeypatch):
+    server, at_once, most = Server(), set(), []
+
+    def busy(method, path, query, headers, body):
+        at_once.add(path)
+        most.append(len(at_once))
+        time.sleep(0.02)
+        at_once.remove(path)
+        return answer("GET", path, query, headers, body)
+
+    async def read(size):
+        return b""
+
+    async def ask_all(handle):
+        requests = [
+            SimpleNamespace(
+                method="GET", query={}, headers={}, content=SimpleNamespace(read=read),
+                rel_url=SimpleNamespace(raw_path=f"/api/framedrift/none/{number}"),
+            )
+            for number in range(12)
+        ]  # fmt: skip
+        return await asyncio.gather(*map(handle, requests))
+
+    web = SimpleNamespace(Response=lambda **given: given)
+    monkeypatch.setitem(sys.modules, "server", SimpleNamespace(web=web))
+    monkeypatch.setattr(host, "_server", lambda: server)
+    host.add_routes("/framedrift", busy, LARGEST_BODY)
+    (handle,) = server.handlers.values()
+    answers = asyncio.run(ask_all(handle))
+    assert [given["status"] for given in answers] == [404] * 12
+    assert b"none/11" in answers[11]["body"]
+    assert max(most) == host.ROUTE_THREADS
 
 
 # ---------------------------------------------------------------- in ComfyUI
