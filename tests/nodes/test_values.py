@@ -84,7 +84,7 @@ TIMING |= {"noise_schedule": "0:(0)", "width": 128, "height": 96, "full_steps": 
 
 @pytest.mark.comfyui
 def test_an_animation_of_stock_nodes_is_the_samplers(rendering):
-    """KSampler, VAE and Depth Warp, one prompt a frame; Save Image cuts off what is under a level of 8 bits each time."""
+    """KSampler, VAE and Depth Warp, a prompt a frame; Save Image cuts off what is under a level of 8 bits each time."""
     shared = {
         "model": {"class_type": "FramedriftProceduralModel", "inputs": {}},
         "prompts": {

@@ -3,6 +3,7 @@
 import errno
 import json
 import threading
+from pathlib import Path
 
 import pytest
 from filelock import FileLock
@@ -139,24 +140,21 @@ def test_a_broken_command_that_somebody_else_sets_aside_is_no_damage(store, made
     assert mailbox.read_all(Layout(store.root / made)) == []
 
 
-def test_the_size_of_a_run_that_is_written(store, made):
-    """Files beside their places are renamed while it is measured."""
-    over, folder = threading.Event(), store.root / made / "frames"
+def test_the_size_of_a_run_that_is_written(store, made, monkeypatch):
+    """A file beside its place is renamed as soon as it was seen."""
+    gone, look, seen = store.root / made / "frames" / ".000009.tmp.png", Path.stat, []
+    before = store.size_of(made)
+    gone.write_bytes(b"x" * 100)
 
-    def write():
-        while not over.is_set():
-            for number in range(20):
-                (folder / f".{number}.tmp.png").touch()
-            for number in range(20):
-                (folder / f".{number}.tmp.png").unlink()
+    def stat(self, **how):
+        if self == gone:
+            seen.append(self)
+            if len(seen) == 2:
+                raise FileNotFoundError(gone)
+        return look(self, **how)
 
-    thread = threading.Thread(target=write)
-    thread.start()
-    try:
-        assert all(store.size_of(made) > 0 for _ in range(100))
-    finally:
-        over.set()
-        thread.join()
+    monkeypatch.setattr(Path, "stat", stat)
+    assert {store.size_of(made), store.size_of(made)} == {before, before + 100}
 
 
 def test_on_windows_a_file_that_is_open_elsewhere_is_waited_for(monkeypatch):
