@@ -80,7 +80,8 @@ class Score:
         # What closes a loop is tweened only.
         length = self.num_frames - self.closing + bool(self.closing)
         values = self.options.sample(self.num_frames, self.seed, self.fps)
-        self.course = merged(self.options, values, self.num_frames, self.seed, self.fps)
+        cuts = np.flatnonzero(sampled["strength"] <= 0).tolist()
+        self.course = merged(self.options, values, self.num_frames, self.seed, self.fps, cuts)
         if self.course is not None:
             kept = sampled["strength"]
             sampled["strength"] = np.array([self.course.strength(f, float(kept[f])) for f in range(self.num_frames)])
