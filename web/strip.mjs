@@ -94,7 +94,8 @@ export class Strip {
     const same = name === before.name && state === before.state;
     // An edit that was left out, say.
     if (run.problem && state !== "damaged") this.note(run.problem, { wrong: true });
-    else if (!same) this.note("");
+    // The place of a video holds on, though the run goes on.
+    else if (name !== before.name || (!same && !this.#parts.note.querySelector("a"))) this.note("");
     if (same) return;
     const wanted = [...actions(state), ...(state === "damaged" ? [] : ["video"])];
     const { buttons } = this.#parts;
@@ -128,8 +129,10 @@ export class Strip {
     if (this.#busy.has(lane)) return false;
     this.#lock(lane, true);
     try {
+      const { state } = this.#run;
       const { text, link } = await this.steer(this.#run.name, action, given);
-      this.note(text, { link });
+      // A state that has changed meanwhile says it already.
+      if (link || this.#run.state === state) this.note(text, { link });
       return true;
     } catch (error) {
       this.note(error.message, { wrong: true });

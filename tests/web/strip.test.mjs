@@ -6,7 +6,7 @@ import { Strip } from "../../web/strip.mjs";
 /** As much of a page as a strip needs: elements that hold texts and children, and never markup. */
 class Element {
   constructor(tag) {
-    Object.assign(this, { tag, children: [], attributes: {}, dataset: {}, heard: {}, style: {}, text: "", hidden: false });
+    Object.assign(this, { tag, children: [], attributes: {}, dataset: {}, heard: {}, style: {}, text: "" });
     this.classList = { toggle: () => undefined };
   }
   set innerHTML(_) {
@@ -41,7 +41,8 @@ class Element {
   }
   querySelector(wanted) {
     const action = /data-action="(\w+)"/.exec(wanted)?.[1];
-    return this.all.find((one) => (action ? one.dataset.action === action : wanted.split(", ").includes(one.tag))) ?? null;
+    const fits = (one) => (action ? one.dataset.action === action : wanted.split(", ").includes(one.tag));
+    return this.all.find(fits) ?? null;
   }
   focus() {}
   /** What a listener does with an event, and what it keeps from the page. */
@@ -80,6 +81,24 @@ test("a run is steered while its video is made, and nothing is asked for twice",
   await settled();
   button("Video").hear("click");
   assert.equal(asked.length, 4);
+});
+
+test("what a state says already is no note, and a video's place is one in any state", async () => {
+  const { strip, asked, button } = shown();
+  const note = strip.element.all.find((one) => one.className === "note");
+  button("Video").hear("click");
+  button("Stop and keep").hear("click");
+  strip.update({ name: "flight_00001", state: "stopped" });
+  asked[1].answer({ text: "After the frame at hand." });
+  await settled();
+  assert.equal(note.hidden, true);
+  asked[0].answer({ text: "video/flight.mp4", link: "/view" });
+  await settled();
+  assert.deepEqual([note.hidden, note.textContent], [false, "video/flight.mp4"]);
+  strip.update({ name: "flight_00001", state: "complete" });
+  assert.equal(note.textContent, "video/flight.mp4");
+  strip.update({ name: "flight_00002", state: "complete" });
+  assert.equal(note.hidden, true);
 });
 
 test("keys typed into a form are no shortcuts of the page, those with Ctrl are", async () => {
