@@ -2,6 +2,7 @@
 
 from . import host, sockets
 from .host import io
+from .links import clip
 from .video import frames_input
 
 
@@ -52,7 +53,7 @@ class CadenceBlend(io.ComfyNode):
         """The same animation without gaps."""
         from .core.video.frames import as_frames
 
-        source = as_frames(frames)
+        source = as_frames(clip("frames", frames))
         if len(source) == source.num_frames > 0:
             return io.NodeOutput(source)
         from .core.cadence import TweenedFrames

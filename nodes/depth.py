@@ -9,6 +9,7 @@ from .core.depth import KINDS, OUTPUTS, SyntheticDepth, download_model, find_mod
 from .core.depth.files import check_name, is_hub_id
 from .core.errors import FramedriftError
 from .host import io
+from .links import clip
 from .projection import bad_range, range_inputs
 
 # Where a download goes, and where else people keep such models.
@@ -179,7 +180,7 @@ class EstimateDepth(io.ComfyNode):
         from .core.video.frames import BatchFrames, as_frames
         from .core.warp import WarpSettings
 
-        frames = as_frames(image)
+        frames = as_frames(clip("image", image))
         if not len(frames):
             raise FramedriftError("image: it is empty; give at least one picture.")
         track, settings = None, None

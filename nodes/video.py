@@ -6,6 +6,7 @@ from . import host, sockets
 from .core.errors import FramedriftError
 from .core.video.formats import DEFAULT, FORMATS, check_writable, format_of
 from .host import io, ui
+from .links import clip
 
 GIB = 1024**3
 
@@ -197,7 +198,7 @@ class VideoCombine(io.ComfyNode):
         from .core.video.sound import sound_of
 
         known = format_of(format)
-        timeline = Timeline(as_frames(frames))
+        timeline = Timeline(as_frames(clip("frames", frames)))
         path, saved = host.save_path(filename_prefix, known.extension, timeline.size, place(save_output))
         first_frame = path.with_name(f"{path.stem}first.png") if save_first_frame else None
         if known.kind == "sequence":
@@ -303,7 +304,7 @@ class FramesToImages(io.ComfyNode):
             host.check_interrupted()
             progress.step(number)
 
-        source = as_frames(frames)
+        source = as_frames(clip("frames", frames))
         progress = host.Progress(len(range(start, len(source), every_nth)[: count or None]))
         return io.NodeOutput(gather(source, start, count, every_nth, int(max_gib * GIB), frame_done))
 

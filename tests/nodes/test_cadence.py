@@ -35,7 +35,7 @@ def test_frames_without_gaps_are_handed_on_as_they_are():
 
 
 def test_nothing_to_fill_is_an_error():
-    with pytest.raises(FramedriftError, match="empty"):
+    with pytest.raises(FramedriftError, match="frames: there are no frames"):
         run(BatchFrames(torch.zeros(0, 16, 24, 3)))
 
 

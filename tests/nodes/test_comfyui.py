@@ -25,7 +25,8 @@ CLIP_FRAMES = 12
 
 
 def test_it_loads_quickly_and_without_a_word(server):
-    log = server.log_text()
+    # What other tests do to the server stands behind this.
+    log = server.log_text().partition("To see the GUI")[0]
     seconds = re.search(r"([\d.]+) seconds(?P<failed> \(IMPORT FAILED\))?: \S*custom_nodes/framedrift\b", log)
     assert seconds and not seconds["failed"], log
     assert float(seconds[1]) < IMPORT_SECONDS

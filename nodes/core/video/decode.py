@@ -164,7 +164,8 @@ def _opened(source: str | bytes, name: str) -> InputContainer:
         raise FramedriftError(f"video: there is no file {source}.") from None
     except (FFmpegError, OSError) as error:
         raise FramedriftError(
-            f"video: {name} cannot be read as a video ({error}); it may be damaged, cut short, or something else."
+            f"video: {name} cannot be read as a video ({error.strerror}); it may be damaged, cut short, or something "
+            "else."
         ) from error
 
 
