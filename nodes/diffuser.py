@@ -23,8 +23,6 @@ class HostDiffuser:
 
         What the others need is loaded and encoded. Raises FramedriftError where something cannot be had.
         """
-        from .core.feedback.control import check_controls
-
         score, plans = job.score, job.score.plans
         self.job = job
         self.progress = host.Progress(sum(plan.steps for plan in plans))
@@ -34,7 +32,6 @@ class HostDiffuser:
         left = plans[done:]
         if left:
             self.cast.follow(score.prompts, score.options)
-            check_controls(score.options, left)
             self.cast.check(left, job.inputs["sampler_name"], job.inputs["scheduler"])
             self.cast.prepare(left, score.num_frames, score.seed, host.check_interrupted)
 

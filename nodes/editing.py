@@ -31,6 +31,8 @@ def editable(inputs: Mapping[str, Any], options: Options) -> dict[str, Any]:
         given = SEED_SCHEDULES.get(name, "") if given is None else given
         found[name] = str(getattr(given, "text", given))
     found |= {name: inputs[name] for name in _PLAIN if inputs.get(name) is not None}
+    if inputs.get("video_input") is None:
+        found.pop("video_mix", None)
     camera = inputs.get("camera")
     if _has_schedules(camera):
         found |= {f"{CAMERA}{name}": text for name, text in camera.texts().items() if isinstance(text, str)}

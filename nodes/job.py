@@ -11,8 +11,10 @@ import numpy as np
 import torch
 
 from . import host
+from .cast import check_options
 from .core.errors import FramedriftError
 from .editing import editable, editable_kinds, editable_limits, edited_inputs
+from .links import batch
 from .projection import warp_settings
 from .sampler_inputs import COHERENCES
 from .score import SCHEDULES, SEED_SCHEDULES, Score
@@ -28,6 +30,7 @@ class Job:
     def __init__(self, inputs: Mapping[str, Any], hidden: Any) -> None:
         """Resolves the inputs. Raises FramedriftError that names what cannot be right."""
         from .core.feedback import LoopSettings
+        from .core.feedback.control import check_controls
 
         self.inputs, self.hidden = inputs, hidden
         self.model, self.vae = inputs["model"], inputs["vae"]
@@ -36,6 +39,8 @@ class Job:
         self.init_image = _checked_init(inputs.get("init_image"), (inputs["height"], inputs["width"]))
         self.depth = inputs.get("depth_model")
         self.score = Score(inputs)
+        check_options(self.score.options)
+        check_controls(self.score.options, self.score.plans)
         self._asks_for_depth = self._needs_depth()
         self.settings = LoopSettings(
             warp=warp_settings(inputs),
@@ -187,6 +192,7 @@ def _arrays(track: Any) -> list[np.ndarray]:
 def _checked_init(image: torch.Tensor | None, size: tuple[int, int]) -> torch.Tensor | None:
     if image is None:
         return None
+    image = batch("init_image", image)
     _, h, w, channels = image.shape
     if (h, w) != size:
         raise FramedriftError(

@@ -92,7 +92,7 @@ def _cells(name: str, where: str) -> Any:
         max=16.0,
         step=0.1,
         tooltip=f"Cells of the Perlin field {where}, at its coarsest octave: fewer are larger patches. Only perlin and "
-        "clouds.",
+        "clouds. Deforum has the two the other way round.",
     )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import links
 from .core.errors import FramedriftError
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ class Score:
             return None
         from .core.video.edit import fitted
 
-        clip = fitted(given, self.fps, self.size)
+        clip = fitted(links.clip("video_input", given), self.fps, self.size)
         self._shorten(len(clip), "video_input")
         return clip
 

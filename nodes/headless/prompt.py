@@ -142,7 +142,8 @@ def _check_node(prompt: Prompt, node_id: str, classes: Classes) -> list[Problem]
 
 
 def _wanted(kind: str) -> str:
-    return f"a link of type {' or '.join(kind.split(','))}" if kind not in ("INT", "FLOAT") else "a number"
+    typed = {"INT": "a whole number", "FLOAT": "a number", "STRING": "a text", "COMBO": "a choice"}
+    return typed.get(kind) or f"a link of type {' or '.join(kind.split(','))}"
 
 
 def _link_problem(prompt: Prompt, classes: Classes, key: str, kind: str, link: list) -> str | None:

@@ -165,7 +165,7 @@ def broken(**changes):
         ({"1": {"class_type": "Save"}}, ["Node 1", "no inputs"]),
         ({"1": node("Source", value=1)}, ["no output node"]),
         (broken(**{"3": node("Joint")}), ["Node 3 (Joint)", "no node of the type Joint", "Join"]),
-        (broken(**{"2": node("Source")}), ['Node 2 "The Source" (Source)', "value is missing", "a number"]),
+        (broken(**{"2": node("Source")}), ['Node 2 "The Source" (Source)', "value is missing", "a whole number"]),
         (broken(**{"2": node("Source", value=10)}), ["value is 10", "between 0 and 9"]),
         (broken(**{"2": node("Source", value=1.5)}), ["value is 1.5", "whole number"]),
         (broken(**{"2": node("Source", value="many")}), ["value is 'many'", "whole number"]),

@@ -200,6 +200,8 @@ def test_what_can_be_edited_is_edited(tmp_path):
     ("changes", "words"),
     [
         ({"width": 128}, "width cannot be edited"),
+        ({"video_mix": 0.5}, "video_mix cannot be edited"),
+        ({"prompts": "a cat \ud800"}, "half a character"),
         ({"strength_schedule": "0:(0.3"}, "strength_schedule"),
         ({"prompts": "{"}, "prompts|JSON|text"),
         ({"camera.translation_x": "0:(nonsense)"}, r"camera\.translation_x"),

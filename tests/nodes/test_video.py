@@ -156,7 +156,10 @@ def test_values_out_of_range_are_refused_before_anything_runs(folders, name, val
 
 @pytest.mark.parametrize(
     ("frames", "words"),
-    [(torch.zeros(0, 32, 48, 3), "the batch is empty"), (torch.full((2, 32, 48, 3), float("nan")), "number 1 of 2 .*NaN")],
+    [
+        (torch.zeros(0, 32, 48, 3), "the batch is empty"),
+        (torch.full((2, 32, 48, 3), float("nan")), "number 1 of 2 .*NaN"),
+    ],
 )
 def test_frames_that_cannot_be_written_are_named(folders, frames, words):
     GIVEN["Images"] = frames

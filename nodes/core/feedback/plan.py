@@ -7,6 +7,15 @@ import numpy as np
 
 from .options import Values, check_bounds
 
+#: The least and the largest value of the sampler's schedules, by its inputs' names.
+BOUNDS = {
+    "strength_schedule": (0, 1),
+    "steps_schedule": (1, 10_000),
+    "cfg_scale_schedule": (0, 100),
+    "noise_schedule": (0, 10),
+    "subseed_strength_schedule": (0, 1),
+}
+
 
 @dataclass(frozen=True)
 class FramePlan:
@@ -60,18 +69,10 @@ class Schedules:
 
     def check(self) -> None:
         """Raises FramedriftError naming the schedule and its first frame out of bounds."""
-        bounds = {
-            "strength": (0, 1),
-            "steps": (1, 10_000),
-            "cfg": (0, 100),
-            "noise": (0, 10),
-            "subseed_strength": (0, 1),
-        }
-        for name, (low, high) in bounds.items():
-            values = getattr(self, name)
-            if values is None:
-                continue
-            check_bounds("cfg_scale_schedule" if name == "cfg" else f"{name}_schedule", values, low, high)
+        for name, (low, high) in BOUNDS.items():
+            field = name.removesuffix("_schedule").replace("cfg_scale", "cfg")
+            if (values := getattr(self, field)) is not None:
+                check_bounds(name, values, low, high)
 
 
 def cut_frames(strength: np.ndarray) -> tuple[int, ...]:

@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 
 from ..errors import FramedriftError
+from ..feedback.plan import BOUNDS
 from ..schedule import Schedule, as_schedule
 from .defaults import DEFAULTS
 from .model import APPROXIMATED, MAPPED, InteropError, Log, number, schedule_from_values, told, whole, written
 
-_BOUNDS = {"steps_schedule": (1, 10_000), "cfg_scale_schedule": (0, 100), "noise_schedule": (0, 10)}
+#: Schedules that are refused beyond their bounds; the others are limited to them, as in the original.
+_STRICT = ("steps_schedule", "cfg_scale_schedule", "noise_schedule")
 
 
 class Reader:
@@ -89,9 +91,9 @@ class Reader:
             return
         schedule = self.schedule(key)
         values = self.sampled(schedule)
-        low, high = _BOUNDS.get(name, (0, 1)) if "seed_schedule" not in name else (-np.inf, np.inf)
+        low, high = BOUNDS.get(name, (0, 1)) if "seed_schedule" not in name else (-np.inf, np.inf)
         outside = np.flatnonzero((values < low) | (values > high))
-        if outside.size and name in _BOUNDS:
+        if outside.size and name in _STRICT:
             frame = int(outside[0])
             raise InteropError(f"it is {values[frame]:g} at frame {frame}, and must lie between {low} and {high}.", key)
         if outside.size:

@@ -131,7 +131,10 @@ def typed_text(name: str, value: Any) -> str:
     """A text; a number is taken for one."""
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise FramedriftError(f"{name}: {value!r} is no text.")
-    return value if isinstance(value, str) else str(value)
+    text = str(value)
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise FramedriftError(f"{name}: {value!r} holds half a character, which no file can.")
+    return text
 
 
 def schedule_text(field: Field, value: Any) -> str:

@@ -75,6 +75,10 @@ def choose_run(store: RunStore, choice: str, name: str, manifest: dict[str, Any]
     if path is not None:
         log.info("going on with the run %s", path)
         return store.open(path)
+    if choice == CONTINUE:
+        for run in store.list():
+            if run.problem is not None:
+                log.warning("A new run is begun; %s may be the one to go on with, but: %s", run.name, run.problem)
     return store.create(name, manifest, mark)
 
 
