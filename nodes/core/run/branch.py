@@ -15,7 +15,7 @@ from typing import Any
 from ..errors import FramedriftError
 from .files import TEMPORARY, replace, sync_folder, write_atomic
 from .folder import CHECKED_ON_OPENING, Layout, check_pictures, pictures, read_manifest, write_manifest
-from .journal import edits_of, good_lines
+from .journal import glance, good_lines
 from .mailbox import MOMENTARY, keep, read_all, remove
 from .mend import missing_line
 from .names import COUNTED, claim_folder
@@ -49,7 +49,7 @@ def branch_off(root: Path, layout: Layout, frame: int) -> str:
             share(source, folder / source.relative_to(layout.path))
         write_atomic(made.journal, "".join(f"{line}\n" for line in lines).encode())
         # Those of later frames too: they have had their turn, in the run that stays behind.
-        known = {edit["id"] for edit in edits_of([json.loads(line) for line in good_lines(layout.journal)[0]])}
+        known = {edit["id"] for edit in glance(layout.journal).edits}
         waiting = read_all(layout)
         moved = [command for command in waiting if command.action in ("edit", "extend") and command.id not in known]
         for command in moved:
@@ -82,7 +82,8 @@ def lines_until(layout: Layout, frame: int) -> list[str]:
         # A kill may have kept the last line from the journal. A state that is damaged carries none, and does harm only
         # where the branch would end with it: that is found when its files are gathered.
         with contextlib.suppress(FramedriftError):
-            lines += [line] if (line := missing_line(layout, lines)) is not None else []
+            missing = missing_line(layout, len(lines), lines[-1] if lines else "")
+            lines += [missing] if missing is not None else []
     kept = [line for line in lines if json.loads(line)["index"] <= frame]
     if problem and len(kept) == len(lines) and (not lines or json.loads(lines[-1])["index"] < frame):
         last = json.loads(lines[-1])["index"] if lines else -1

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -43,13 +45,46 @@ def read_lines(path: Path) -> tuple[list[str], int]:
     """
     lines, size, problem = good_lines(path)
     if problem:
-        raise broken_journal(lines, problem)
+        raise broken_journal(json.loads(lines[-1])["index"] if lines else -1, problem)
     return lines, size
 
 
-def broken_journal(lines: Sequence[str], problem: str) -> FramedriftError:
-    """The error for a journal that has a broken line behind these."""
-    last = f"rewind to frame {json.loads(lines[-1])['index']}" if lines else "start a new run"
+@dataclass(frozen=True)
+class Glance:
+    """What a status tells of a journal.
+
+    frames: its good lines. last: the last of them, "" where there is none. last_index: that one's frame, or -1. edits:
+    see `edits_of`. problem: what is wrong with the line behind them.
+    """
+
+    frames: int = 0
+    last: str = ""
+    last_index: int = -1
+    edits: tuple[Mapping[str, Any], ...] = ()
+    problem: str | None = None
+
+
+def glance(path: Path) -> Glance:
+    """The same as `good_lines`, in short; a journal that did not change since is not read again."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return Glance()
+    return _glance(path, found.st_mtime_ns, found.st_size)
+
+
+@lru_cache(maxsize=256)
+def _glance(path: Path, changed: int, size: int) -> Glance:
+    lines, _, problem = good_lines(path)
+    entries = [json.loads(line) for line in lines]
+    if not entries:
+        return Glance(problem=problem)
+    return Glance(len(lines), lines[-1], entries[-1]["index"], tuple(edits_of(entries)), problem)
+
+
+def broken_journal(last_index: int, problem: str) -> FramedriftError:
+    """The error for a journal that has a broken line behind the one of this frame; -1 is none."""
+    last = f"rewind to frame {last_index}" if last_index >= 0 else "start a new run"
     return FramedriftError(
         f"{problem}. Mend that line from a copy, or {last}; the pictures in the folder are not touched."
     )

@@ -15,7 +15,7 @@ def mended(layout: Layout) -> Journal:
         FramedriftError: journal and state do not belong together.
     """
     lines, size = read_lines(layout.journal)
-    missing = missing_line(layout, lines)
+    missing = missing_line(layout, len(lines), lines[-1] if lines else "")
     journal = Journal(layout.journal, lines, size)
     if missing is not None:
         journal.add(missing)
@@ -23,8 +23,10 @@ def mended(layout: Layout) -> Journal:
     return journal
 
 
-def missing_line(layout: Layout, lines: list[str]) -> str | None:
-    """The line that the journal lacks of a committed frame; None where it lacks none. Nothing is written.
+def missing_line(layout: Layout, frames: int, last: str) -> str | None:
+    """The line that a journal of so many, with this last one, lacks of a committed frame; None where it lacks none.
+
+    Nothing is written.
 
     Raises:
         FramedriftError: journal and state do not belong together.
@@ -32,10 +34,10 @@ def missing_line(layout: Layout, lines: list[str]) -> str | None:
     path = newest_state(layout)
     mark = read_mark(path)
     position = mark.position if mark else 0
-    if mark and len(lines) == position - 1:
+    if mark and frames == position - 1:
         return mark.line
-    if len(lines) != position or (mark and lines[-1] != mark.line):
-        raise misfit(layout, len(lines), path.relative_to(layout.path).as_posix(), mark)
+    if frames != position or (mark and last != mark.line):
+        raise misfit(layout, frames, path.relative_to(layout.path).as_posix(), mark)
     return None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 from ..errors import FramedriftError
 from .files import write_atomic
 from .folder import Layout, read_manifest
-from .journal import broken_journal, edits_of, extension, good_lines
+from .journal import broken_journal, extension, glance
 from .lock import is_held
 from .mailbox import read_all
 from .mend import missing_line
@@ -60,22 +60,25 @@ def status_of(name: str, layout: Layout) -> RunStatus:
         held = is_held(layout)
         manifest = read_manifest(layout)
         # A broken line hides what follows, but not what is before it: that can be rewound to.
-        lines, _, broken = good_lines(layout.journal)
+        seen = glance(layout.journal)
         waiting = read_all(layout)
     except (FramedriftError, OSError) as error:
         return RunStatus(name, layout.path, "damaged", problem=str(error))
-    if broken:
-        problem = str(broken_journal(lines, broken))
+    if seen.problem:
+        problem = str(broken_journal(seen.last_index, seen.problem))
     elif not held:
         try:
-            missing = missing_line(layout, lines)
+            missing = missing_line(layout, seen.frames, seen.last)
         except FramedriftError as error:
-            if is_held(layout) or good_lines(layout.journal)[0] != lines:
+            if is_held(layout) or glance(layout.journal) != seen:
                 # Somebody began to write meanwhile: what was read is not all of one moment.
                 return status_of(name, layout)
             problem = str(error)
-    entries = [json.loads(line) for line in (*lines, *([missing] if missing else []))]
-    edits = edits_of(entries)
+    frames, last_frame, edits = seen.frames, seen.last_index, list(seen.edits)
+    if missing is not None:
+        entry = json.loads(missing)
+        edits += [{**edit, "after": last_frame} for edit in entry.get("edits", ())]
+        frames, last_frame = frames + 1, entry["index"]
     known = {edit["id"] for edit in edits}
     pending = [command.as_dict() for command in waiting if command.id not in known]
     length = manifest.get("num_frames")
@@ -83,8 +86,8 @@ def status_of(name: str, layout: Layout) -> RunStatus:
         name,
         layout.path,
         "damaged" if problem else state_of(layout, held, bool(manifest["complete"])),
-        frames=len(entries),
-        last_frame=entries[-1]["index"] if entries else -1,
+        frames=frames,
+        last_frame=last_frame,
         num_frames=None if length is None else length + extension(edits) + extension(pending),
         fps=manifest.get("fps"),
         width=manifest.get("width"),
@@ -97,7 +100,7 @@ def status_of(name: str, layout: Layout) -> RunStatus:
     )
 
 
-def changed(edits: list[dict[str, Any]]) -> dict[str, Any]:
+def changed(edits: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """What edits that took effect made of the inputs that they name."""
     return {
         name: value

@@ -16,7 +16,7 @@ from .branch import branch_off
 from .files import TEMPORARY, readable_errors, write_atomic
 from .folder import Layout, new_manifest, read_manifest, write_manifest
 from .frames import RunFrames, frames_of
-from .journal import read_lines
+from .journal import broken_journal, glance, read_lines
 from .lock import hold
 from .names import MANIFEST, claim_folder, inside
 from .run import Run
@@ -196,11 +196,13 @@ class RunStore:
         name = self._name(layout)
         try:
             manifest = read_manifest(layout)
-            frames = len(read_lines(layout.journal)[0])
+            seen = glance(layout.journal)
+            if seen.problem:
+                raise broken_journal(seen.last_index, seen.problem)
         except FramedriftError as error:
             return RunSummary(name, layout.path, problem=str(error))
         return RunSummary(
-            name, layout.path, manifest["fingerprint"], manifest["created"], bool(manifest["complete"]), frames
+            name, layout.path, manifest["fingerprint"], manifest["created"], bool(manifest["complete"]), seen.frames
         )
 
 

@@ -67,12 +67,12 @@ def test_a_run_on_a_disk_that_cannot_be_written_to_is_read(store, made, monkeypa
 def test_who_begins_to_write_while_a_run_is_looked_at_does_no_harm(store, made, writer, monkeypatch):
     looked = status.missing_line
 
-    def late(layout, lines):
+    def late(*seen):
         # The journal was read; now the run grows by two frames.
         monkeypatch.setattr(status, "missing_line", looked)
         with store.open(made) as run:
             writer.commit_until(run, 6)
-        return looked(layout, lines)
+        return looked(*seen)
 
     monkeypatch.setattr(status, "missing_line", late)
     found = store.status(made)

@@ -11,7 +11,7 @@ import torch
 from PIL import Image
 
 from framedrift.nodes.core.errors import FramedriftError
-from framedrift.nodes.core.run import RunStore, clean_name, ensure_space
+from framedrift.nodes.core.run import RunStore, clean_name, ensure_space, journal
 from framedrift.nodes.core.run.pictures import encode_png, grey_words, read_image, rgb_bytes
 
 
@@ -296,3 +296,13 @@ def test_a_run_found_below_a_relative_root_opens_from_any_folder(tmp_path, monke
     monkeypatch.chdir(tmp_path / "elsewhere")
     with store.open(store.newest("print")) as run:
         assert run.path.name == "made_00001"
+
+
+def test_a_journal_that_did_not_change_is_not_read_again(store, made, writer, monkeypatch):
+    first = store.status(made)
+    monkeypatch.setattr(journal, "good_lines", None)
+    assert store.status(made) == first
+    monkeypatch.undo()
+    with store.open(made) as run:
+        writer.commit_until(run, first.last_frame + 1)
+    assert store.status(made).last_frame == first.last_frame + 1
