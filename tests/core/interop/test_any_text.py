@@ -105,9 +105,9 @@ LARGE = {
 
 @pytest.mark.parametrize("what", LARGE)
 def test_a_megabyte_takes_bounded_time(what):
-    begun = time.perf_counter()
+    begun = time.process_time()
     outcome(LARGE[what])
-    assert time.perf_counter() - begun < 10
+    assert time.process_time() - begun < 10
 
 
 def test_a_long_table_is_read():
@@ -120,8 +120,8 @@ def test_a_long_table_is_read():
         }
         for n in range(5000)
     ]
-    begun = time.perf_counter()
+    begun = time.process_time()
     found = outcome(json.dumps({"rendered_frames": rows}))
-    assert time.perf_counter() - begun < 10
+    assert time.process_time() - begun < 10
     assert found.num_frames == 5000
     assert found.prompts.text_at(4321, 5000)[0].endswith("4321")
