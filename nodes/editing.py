@@ -7,9 +7,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from . import host
-from .cast import check_options
 from .core.errors import FramedriftError
-from .score import BOUNDS, SCHEDULES, SEED_SCHEDULES
+from .score import SCHEDULES, SEED_SCHEDULES, written
 
 if TYPE_CHECKING:
     from .core.feedback import Options
@@ -26,16 +25,11 @@ def editable(inputs: Mapping[str, Any], options: Options) -> dict[str, Any]:
     Camera behind "camera.", and those of option nodes by their names in the chain.
     """
     found: dict[str, Any] = {"prompts": inputs["prompts"].text}
-    for name in (*SCHEDULES, *SEED_SCHEDULES, "cadence_schedule"):
-        given = inputs.get(name)
-        given = SEED_SCHEDULES.get(name, "") if given is None else given
-        found[name] = str(getattr(given, "text", given))
+    found |= {name: written(inputs, name) for name in (*SCHEDULES, *SEED_SCHEDULES, "cadence_schedule")}
     found |= {name: inputs[name] for name in _PLAIN if inputs.get(name) is not None}
     if inputs.get("video_input") is None:
         found.pop("video_mix", None)
-    camera = inputs.get("camera")
-    if _has_schedules(camera):
-        found |= {f"{CAMERA}{name}": text for name, text in camera.texts().items() if isinstance(text, str)}
+    found |= {f"{CAMERA}{name}": text for name, text in _camera_texts(inputs.get("camera")).items()}
     return found | options.texts()
 
 
@@ -54,10 +48,12 @@ def editable_limits(inputs: Mapping[str, Any], options: Options) -> dict[str, li
 
     Files are left out: there may be others when a run is edited.
     """
+    from .core.feedback.plan import BOUNDS
     from .core.feedback.sampling import SAMPLER, SCHEDULER
     from .sampler import FrameFeedbackSampler
 
     limits: dict[str, list[Any]] = {name: list(bounds) for name, bounds in BOUNDS.items()}
+    limits["cadence_schedule"] = [1, None]
     declared: dict[str, Any] = FrameFeedbackSampler.INPUT_TYPES()
     for name, (kind, said, *_) in (declared["required"] | declared["optional"]).items():
         if name in _PLAIN and kind != "BOOLEAN":
@@ -96,7 +92,6 @@ def edited_inputs(inputs: Mapping[str, Any], command: Mapping[str, Any]) -> dict
         changed["camera"] = _moved(inputs.get("camera"), moves)
     if tuned:
         changed["options"] = options.edited(tuned)
-        check_options(changed["options"])
     return _checked(changed)
 
 
@@ -109,7 +104,7 @@ def _checked(inputs: dict[str, Any]) -> dict[str, Any]:
 
 
 def _moved(camera: Any, moves: Mapping[str, Any]) -> Any:
-    known = [name for name, text in camera.texts().items() if isinstance(text, str)] if _has_schedules(camera) else []
+    known = _camera_texts(camera)
     for name in moves:
         if name not in known:
             has = f"it has {', '.join(known)}" if known else "only a 3D Camera's and a 2D Camera's schedules can be"
@@ -117,7 +112,9 @@ def _moved(camera: Any, moves: Mapping[str, Any]) -> Any:
     return replace(camera, **moves)
 
 
-def _has_schedules(camera: Any) -> bool:
+def _camera_texts(camera: Any) -> dict[str, str]:
+    """The schedules of a 3D Camera or a 2D Camera by their names; other cameras are not made of any."""
     from .core.camera import Camera2D, Camera3D
 
-    return isinstance(camera, Camera2D | Camera3D)
+    texts = camera.texts() if isinstance(camera, Camera2D | Camera3D) else {}
+    return {name: text for name, text in texts.items() if isinstance(text, str)}

@@ -17,7 +17,7 @@ from .editing import editable, editable_kinds, editable_limits, edited_inputs
 from .links import batch
 from .projection import warp_settings
 from .sampler_inputs import COHERENCES
-from .score import SCHEDULES, SEED_SCHEDULES, Score
+from .score import SCHEDULES, SEED_SCHEDULES, Score, written
 
 SIZE_STEP = 8
 #: Raised whenever pictures come out otherwise: a run that was begun before would not go on to the same.
@@ -121,11 +121,9 @@ class Job:
         """The inputs as the user wrote them, for run.json and for telling what differs."""
         plain = {k: v for k, v in self.inputs.items() if isinstance(v, (str, int, float, bool))}
         plain = {k: v for k, v in plain.items() if k not in SEED_SCHEDULES}
-        if (cadence := self.inputs.get("cadence_schedule")) is not None:
-            plain["cadence_schedule"] = str(getattr(cadence, "text", cadence))
-        for name in (*SCHEDULES, *self.score.used_seed_schedules()):
-            given = self.inputs.get(name, SEED_SCHEDULES.get(name))
-            plain[name] = str(getattr(given, "text", given))
+        cadence = ["cadence_schedule"] if self.inputs.get("cadence_schedule") is not None else []
+        names = (*cadence, *SCHEDULES, *self.score.used_seed_schedules())
+        plain |= {name: written(self.inputs, name) for name in names}
         prompts, camera = self.score.prompts, self.inputs.get("camera")
         plain |= {"prompts": prompts.text, "prompt_options": prompts.options()}
         plain |= {"camera": camera.texts() if camera is not None else None}

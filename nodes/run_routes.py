@@ -15,23 +15,14 @@ import numpy as np
 
 from . import host
 from .core.errors import FramedriftError
-from .core.run import RunStatus, RunStore, give
+from .core.run import ACTIONS, RunStatus, RunStore, give
+from .core.run.edits import ARGUMENTS
 from .core.run.names import MANIFEST
 from .job import run_store
 from .routes import Answer, RefusedError, Request, as_json
 
 #: What of run.json goes to the page: not the graph, nor what a run is recognised by.
 SHOWN = ("framedrift", "settings", "node")
-#: Each command's arguments, and what kind of value each is.
-COMMANDS: Mapping[str, Mapping[str, type]] = {
-    "pause": {},
-    "resume": {},
-    "stop": {},
-    "cancel": {},
-    "edit": {"changes": dict},
-    "rewind": {"frame": int},
-    "extend": {"frames": int},
-}
 KINDS = {dict: "an object", int: "a whole number", str: "a text"}
 WIDTHS = (16, 4096)
 JPEG_QUALITY = 85
@@ -40,15 +31,12 @@ _encoding = threading.Lock()
 
 def list_runs(request: Request) -> Answer:
     """All runs by name; a damaged one with its problem."""
-    store = run_store()
-    return as_json({"runs": [_summary(store, status) for status in store.statuses()]})
+    return as_json({"runs": [_summary(status) for status in run_store().statuses()]})
 
 
-def _summary(store: RunStore, status: RunStatus) -> dict[str, Any]:
+def _summary(status: RunStatus) -> dict[str, Any]:
     said = {key: getattr(status, key) for key in ("name", "state", "created", "frames", "last_frame", "num_frames")}
-    if status.state == "damaged":
-        return said | {"problem": status.problem}
-    return said | {"node": store.read_manifest(status.path).get("node")}
+    return said | ({"problem": status.problem} if status.state == "damaged" else {"node": status.node})
 
 
 def show_run(request: Request) -> Answer:
@@ -169,10 +157,11 @@ def command(request: Request) -> Answer:
 
     said = request.json()
     action = said.pop("action", None)
-    if not isinstance(action, str) or action not in COMMANDS:
-        raise FramedriftError(f"action is {action!r}, and must be one of: {', '.join(COMMANDS)}.")
-    arguments = _known(said, COMMANDS[action], action)
-    if missing := [name for name in COMMANDS[action] if name not in arguments]:
+    if not isinstance(action, str) or action not in ACTIONS:
+        raise FramedriftError(f"action is {action!r}, and must be one of: {', '.join(ACTIONS)}.")
+    takes = dict([ARGUMENTS[action]]) if action in ARGUMENTS else {}
+    arguments = _known(said, takes, action)
+    if missing := [name for name in takes if name not in arguments]:
         raise FramedriftError(f"{action} needs {', '.join(missing)}.")
     store, path = _place(request)
     status = store.status(path)

@@ -24,21 +24,18 @@ SCHEDULES = {
     "cfg_scale_schedule": "cfg",
     "noise_schedule": "noise",
 }
-#: The least and the largest value of schedules, as plans check them; None is endless.
-BOUNDS = {
-    "strength_schedule": (0, 1),
-    "steps_schedule": (1, 10_000),
-    "cfg_scale_schedule": (0, 100),
-    "noise_schedule": (0, 10),
-    "subseed_strength_schedule": (0, 1),
-    "cadence_schedule": (1, None),
-}
 #: Schedules that an older prompt does not have, and what they are then. Deforum's defaults.
 SEED_SCHEDULES = {
     "seed_schedule": '0:(s), 1:(-1), "max_f-2":(-1), "max_f-1":(s)',
     "subseed_schedule": "0:(1)",
     "subseed_strength_schedule": "0:(0)",
 }
+
+
+def written(inputs: Mapping[str, Any], name: str) -> str:
+    """One of the sampler's schedules as the user wrote it, or what stands for it where it is not given."""
+    given = inputs.get(name)
+    return str(getattr(given, "text", given)) if given is not None else SEED_SCHEDULES.get(name, "")
 
 
 def has_cadence_schedule(given: Any) -> bool:

@@ -9,11 +9,12 @@ import numpy as np
 import pytest
 
 from framedrift.nodes.core.errors import FramedriftError
+from framedrift.nodes.core.feedback.plan import BOUNDS
 from framedrift.nodes.core.run import Run, RunStore, give
 from framedrift.nodes.headless import folders, progress
 from framedrift.nodes.headless.runner import NodeError, node_classes, run_prompt
 from framedrift.nodes.job import Job
-from framedrift.nodes.score import BOUNDS, SCHEDULES
+from framedrift.nodes.score import SCHEDULES
 
 SAMPLER = {
     "model": ["model", 0], "vae": ["model", 2], "prompts": ["prompts", 0], "camera": ["camera", 0],

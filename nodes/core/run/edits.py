@@ -11,6 +11,12 @@ from ..errors import FramedriftError
 from .status import RunStatus
 
 LONGEST_EXTENSION = 100_000
+#: What an action takes, and the type of its value; the others take nothing.
+ARGUMENTS: Mapping[str, tuple[str, type]] = {
+    "edit": ("changes", dict),
+    "rewind": ("frame", int),
+    "extend": ("frames", int),
+}
 #: How an input is read where the manifest's `editable_kinds` says nothing of it. OPTIONAL is a schedule, or nothing.
 SCHEDULE, OPTIONAL, NAMES, PROMPTS, NUMBER, TEXT = "schedule", "optional", "names", "prompts", "number", "text"
 
@@ -48,7 +54,7 @@ def checked_arguments(
     Raises:
         FramedriftError: naming the argument, or the input and what is wrong with its text.
     """
-    wanted = {"edit": "changes", "rewind": "frame", "extend": "frames"}.get(action)
+    wanted, _ = ARGUMENTS.get(action, (None, None))
     if unknown := sorted(arguments.keys() - {wanted}):
         known = f"takes {wanted}" if wanted else "takes nothing"
         raise FramedriftError(f"{unknown[0]}: {action} {known}.")

@@ -28,7 +28,8 @@ class RunStatus:
     `state` is one of STATES: interrupted is a run that nobody holds and that was neither stopped nor finished, damaged
     one that cannot be gone on with (`problem` says why). `frames` counts the diffused frames, `last_frame` is -1 before
     the first. `num_frames` is the animation's length with every extension, those that wait too. `branch` says of which
-    run it is a branch and after which frame, `pending` what waits in its mailbox, `editable` what `edit` may change.
+    run it is a branch and after which frame, `pending` what waits in its mailbox, `editable` what `edit` may change,
+    `node` the id of the sampler that made it, in its graph.
     """
 
     name: str
@@ -44,12 +45,13 @@ class RunStatus:
     branch: Mapping[str, Any] | None = None
     pending: tuple[Mapping[str, Any], ...] = ()
     editable: Mapping[str, Any] = field(default_factory=dict)
+    node: Any = None
     problem: str | None = None
 
     def as_dict(self) -> dict[str, Any]:
-        """The same for JSON; the path stays out, which is nobody's business over HTTP."""
+        """The same for JSON, without the path, which is nobody's business, and the node, which is its graph's."""
         values = asdict(self)
-        del values["path"]
+        del values["path"], values["node"]
         return {**values, "pending": list(values["pending"])}
 
 
@@ -96,6 +98,7 @@ def status_of(name: str, layout: Layout) -> RunStatus:
         branch=manifest.get("branch"),
         pending=tuple(pending),
         editable={**manifest.get("editable", {}), **changed(edits)},
+        node=manifest.get("node"),
         problem=problem,
     )
 
